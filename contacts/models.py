@@ -1,0 +1,157 @@
+"""Contacts, the properties they may have, and the tables of the columnar snapshot."""
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower, Now
+from django.db.models.lookups import Exact
+
+from contacts.values import Kind
+from workspaces.models import Workspace
+
+MOST_PROPERTIES = 500
+
+
+class Property(models.Model):
+    """A custom property. Its type never changes: another type is another row, so that no column mixes two."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="properties")
+    name = models.CharField(max_length=200)
+    label = models.CharField(max_length=200, blank=True)
+    type = models.CharField(max_length=7, choices=[(kind.value, kind.value) for kind in Kind])
+    options = models.JSONField(default=list, blank=True, help_text="A list of the values offered for choice.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name_plural = "properties"
+        ordering = ["workspace", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="property_name_once_per_workspace"),
+            models.CheckConstraint(condition=Q(type__in=[kind.value for kind in Kind]), name="property_type_is_known"),
+            models.CheckConstraint(condition=~Q(name=""), name="property_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.label or self.name
+
+
+class SubstitutionTag(models.Model):
+    """A tag that messages may use; each contact keeps its own value for it."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="substitution_tags")
+    tag = models.CharField(max_length=200)
+    fallback = models.TextField(blank=True, help_text="Used for people without a value.")
+    description = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["workspace", "tag"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "tag"], name="substitution_tag_once_per_workspace"),
+            models.CheckConstraint(condition=~Q(tag=""), name="substitution_tag_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.tag
+
+
+class Status(models.TextChoices):
+    TEMPORARY = "temporary"
+    ACTIVE = "active"
+    TRASHED = "trashed"  # in no audience
+
+
+class Contact(models.Model):
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="contacts")
+    external_id = models.TextField(blank=True, db_default="")
+    email = models.TextField("e-mail", blank=True, db_default="")
+    phone = models.TextField(blank=True, db_default="")
+    first_name = models.TextField(blank=True, db_default="")
+    last_name = models.TextField(blank=True, db_default="")
+    tags = ArrayField(models.TextField(), blank=True, db_default=[], default=list)
+    substitution_tags = models.JSONField(blank=True, db_default={}, default=dict, help_text="An object: tag to value.")
+    profile = models.JSONField(blank=True, db_default={}, default=dict, help_text="Built-in properties, by name.")
+    custom = models.JSONField(blank=True, db_default={}, default=dict, help_text="Custom properties, by name.")
+    lifecycle = models.CharField(
+        "state", max_length=9, choices=Status.choices, db_default=Status.ACTIVE, default=Status.ACTIVE
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "external_id"],
+                condition=~Q(external_id=""),
+                name="contact_external_id_once_per_workspace",
+            ),
+            models.CheckConstraint(condition=Q(lifecycle__in=Status.values), name="contact_state_is_known"),
+            *(
+                models.CheckConstraint(
+                    condition=Exact(models.Func(models.F(field), function="jsonb_typeof", output_field=models.TextField()), "object"),
+                    name=f"contact_{field}_is_an_object",
+                )
+                for field in ("substitution_tags", "profile", "custom")
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "id"], name="contact_in_workspace"),
+            # E-mail is not unique (families, leads). PostgreSQL lowers both sides of every comparison.
+            models.Index("workspace", Lower("email"), name="contact_email", condition=~Q(email="")),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name or self.email or self.external_id or self.phone or f"contact {self.pk}"
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip()
+
+    @property
+    def wire_id(self) -> str:
+        return wire_id(self.pk)
+
+
+def wire_id(contact_id: int) -> str:
+    """A contact's id as all APIs write it: 24 hex digits."""
+    return f"{contact_id:024x}"
+
+
+class SnapshotColumn(models.Model):
+    """The values of one property for one chunk of contacts, compressed: see contacts/snapshot.py."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    first_id = models.BigIntegerField()  # of the chunk; 0 for the delta, which lies over all chunks
+    column = models.TextField()
+    rows = models.IntegerField()
+    digest = models.BinaryField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "first_id", "column"], name="snapshot_column_once_per_chunk")
+        ]
+        indexes = [models.Index(fields=["workspace", "digest"], name="snapshot_column_by_digest")]
+
+    def __str__(self) -> str:
+        return f"{self.column} from contact {self.first_id}"
+
+
+class ContactMark(models.Model):
+    """Says that a contact was written since the snapshot last took it in.
+
+    Only ever appended to, duplicates allowed, no foreign key and no uniqueness: a mark that was merged with an
+    older one would be deleted with it, and its write would be lost for ever.
+    """
+
+    workspace_id: Any = models.CharField(max_length=24)
+    contact_id = models.BigIntegerField()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace_id", "contact_id"], name="contact_mark_in_workspace")]
+
+    def __str__(self) -> str:
+        return f"contact {self.contact_id} was written"

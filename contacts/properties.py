@@ -1,0 +1,71 @@
+"""Find and declare the properties of a workspace."""
+
+from collections.abc import Iterable, Mapping
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from contacts.builtin import BUILTIN
+from contacts.models import MOST_PROPERTIES, Property, SubstitutionTag
+from contacts.schema import Schema, custom_type, tag_type
+from contacts.values import Kind, Refused, clean
+from workspaces.locks import lock
+from workspaces.models import Workspace
+
+LONGEST_NAME = 200
+
+
+def schema(workspace: Workspace) -> Schema:
+    """All properties that a rule over this workspace may name. Two queries."""
+    custom = workspace.properties.values_list("id", "name", "label", "type")
+    tags = workspace.substitution_tags.values_list("id", "tag")
+    types = [custom_type(name, label, Kind(kind), pk) for pk, name, label, kind in custom]
+    types += [tag_type(tag, pk) for pk, tag in tags]
+    return Schema({type_.reference: type_ for type_ in types}, workspace.zone)
+
+
+def check_name(name: str) -> str:
+    """A name that a custom property may have, normalised. Raises Refused."""
+    name = clean(name).strip()
+    if not name:
+        raise Refused("is empty")
+    if len(name) > LONGEST_NAME:
+        raise Refused(f"is longer than {LONGEST_NAME} characters")
+    if any(letter < " " for letter in name):
+        raise Refused("holds a control character")
+    if name in BUILTIN:
+        raise Refused("is the name of a built-in property")
+    return name
+
+
+def declare(workspace: Workspace, kinds: Mapping[str, Kind]) -> None:
+    """Create those of these custom properties that do not exist. One that exists keeps its type.
+
+    Raises ValidationError past 500 properties. Names must have passed check_name.
+    """
+    if not kinds:
+        return
+    with transaction.atomic():
+        # The lock of the refresh comes first here and in the trigger: see contacts/migrations/0002_triggers.py.
+        lock("snapshot", workspace.pk)
+        known = set(workspace.properties.values_list("name", flat=True))
+        new = [Property(workspace=workspace, name=name, label=name, type=kinds[name]) for name in kinds if name not in known]
+        if len(known) + len(new) > MOST_PROPERTIES:
+            raise ValidationError(
+                f"A workspace can have {MOST_PROPERTIES} custom properties; {workspace} has {len(known)} "
+                f"and this would add {len(new)}."
+            )
+        Property.objects.bulk_create(new)
+
+
+def declare_tags(workspace: Workspace, tags: Iterable[str]) -> None:
+    """Create those of these substitution tags that do not exist."""
+    wanted = set(tags)
+    if not wanted:
+        return
+    with transaction.atomic():
+        lock("snapshot", workspace.pk)
+        known = set(workspace.substitution_tags.filter(tag__in=wanted).values_list("tag", flat=True))
+        SubstitutionTag.objects.bulk_create(
+            SubstitutionTag(workspace=workspace, tag=tag) for tag in sorted(wanted - known)
+        )

@@ -1,0 +1,66 @@
+"""The properties that rules over one workspace may name: what each is called, its type, where its values lie.
+
+A reference is how rules and APIs name a property: a bare built-in ("email"), "customProperties.plan" or
+"substitutionTags.coupon". Pure Python, so that the rule engine can use it.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import Any
+
+from contacts.builtin import BUILTIN
+from contacts.values import Kind
+
+CUSTOM = "customProperties."
+TAG = "substitutionTags."
+
+
+@dataclass(frozen=True)
+class PropertyType:
+    reference: str
+    label: str
+    kind: Kind
+    column: str  # its name in the snapshot: never the property's own name, which may be used again
+    normalise: Callable[[Any], Any] | None = field(default=None, compare=False)
+
+
+BUILTIN_TYPES: dict[str, PropertyType] = {
+    row.name: PropertyType(row.name, row.label, row.kind, row.name, row.normalise) for row in BUILTIN.values()
+}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The built-in properties and those that the workspace has beside them."""
+
+    own: Mapping[str, PropertyType]
+    zone: tzinfo = UTC
+
+    def get(self, reference: str) -> PropertyType | None:
+        return self.own.get(reference) or BUILTIN_TYPES.get(reference)
+
+    def references(self) -> list[str]:
+        return [*BUILTIN_TYPES, *self.own]
+
+    def nearest(self, reference: str) -> list[str]:
+        """The references most like one that does not exist, at most five."""
+        by_folded = {name.lower(): name for name in self.references()}
+        bare = {name.rpartition(".")[2].lower(): name for name in self.references()}
+        wanted = reference.rpartition(".")[2].lower()
+        names = difflib.get_close_matches(reference.lower(), by_folded, 5, 0.6)
+        tails = difflib.get_close_matches(wanted, bare, 5, 0.6)
+        return list(dict.fromkeys([*(by_folded[name] for name in names), *(bare[name] for name in tails)]))[:5]
+
+    def plus(self, types: Iterable[PropertyType]) -> "Schema":
+        return Schema({**self.own, **{type_.reference: type_ for type_ in types}}, self.zone)
+
+
+def custom_type(name: str, label: str, kind: Kind, property_id: int | None) -> PropertyType:
+    """A custom property; one that is not stored yet has no id."""
+    return PropertyType(CUSTOM + name, label or name, kind, f"p{property_id}" if property_id else "")
+
+
+def tag_type(tag: str, tag_id: int | None) -> PropertyType:
+    return PropertyType(TAG + tag, tag, Kind.TEXT, f"t{tag_id}" if tag_id else "")

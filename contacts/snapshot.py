@@ -1,0 +1,231 @@
+"""Read a workspace's contacts as typed columns, exact as of the moment of reading: the snapshot and what was written since."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from django.conf import settings
+from django.db import OperationalError, connection
+from numpy.typing import NDArray
+from psycopg import sql
+
+from contacts import columns, extract
+from contacts.builtin import BUILTIN
+from contacts.cache import ColumnCache
+from contacts.columns import GONE, ID
+from contacts.refresh import DELTA, Ids, refresh
+from contacts.schema import CUSTOM, TAG, PropertyType, Schema
+from contacts.values import Kind, milliseconds
+from workspaces.models import Workspace
+
+PATIENCE_MS = 5_000
+ATTEMPTS = 20
+
+cache = ColumnCache(settings.SNAPSHOT_CACHE_BYTES)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Some contacts' columns, named by property reference. `hidden`: the rows that newer layers replace."""
+
+    frame: pl.DataFrame
+    ids: Ids  # ascending, one a row
+    hidden: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everybody in a workspace at one moment: the rows of all layers but the hidden ones, each person exactly once."""
+
+    layers: Sequence[Layer]
+    schema: Schema
+    now: int  # milliseconds UTC, by PostgreSQL's clock
+
+    @property
+    def people(self) -> int:
+        return sum(len(layer.ids) - len(layer.hidden) for layer in self.layers)
+
+
+def read(workspace: Workspace, references: Collection[str]) -> Reading:
+    """The columns of these properties for everybody. References that name no property are left out.
+
+    Raises SnapshotBusy when a refresh that this read has to wait for takes more than five seconds.
+    """
+    known = sorted({name for name in references if name in BUILTIN or name.startswith((CUSTOM, TAG))})
+    limit: int | None = settings.SNAPSHOT_MARKS_BEFORE_REFRESH
+    for _ in range(ATTEMPTS):
+        found = _look(workspace, known, limit)
+        if limit is not None and len(found.marked) > limit:
+            # Rule 7: never refresh inside somebody's transaction or on a read-only connection; there a read goes
+            # through all marks, however many. So it does after one refresh, lest busy writers keep it waiting.
+            limit = None
+            if not (connection.in_atomic_block or found.read_only):
+                refresh(workspace, patience_ms=PATIENCE_MS)
+            continue
+        reading = found.reading()
+        if reading is not None:
+            return reading
+    raise OperationalError("the snapshot was rewritten faster than it could be read")
+
+
+# Rule 3: one statement sees the digests, the marks, the marked contacts, the properties and the time together. Two
+# would let a refresh move a contact from the marks into the snapshot in between, to be counted twice or not at all.
+_LOOK = """
+WITH marked AS MATERIALIZED (
+    SELECT DISTINCT contact_id AS id FROM contacts_contactmark WHERE workspace_id = %(workspace)s LIMIT %(limit)s
+), property AS (
+    SELECT id, name, label, type FROM contacts_property
+    WHERE workspace_id = %(workspace)s AND name = ANY(%(custom)s)
+), tag AS (
+    SELECT id, tag FROM contacts_substitutiontag WHERE workspace_id = %(workspace)s AND tag = ANY(%(tags)s)
+), part AS (
+    SELECT first_id, "column", rows, digest FROM contacts_snapshotcolumn
+    WHERE workspace_id = %(workspace)s
+    AND ("column" = ANY(%(columns)s) OR "column" IN (SELECT 'p' || id FROM property UNION SELECT 't' || id FROM tag))
+)
+SELECT (SELECT timezone FROM workspaces_workspace WHERE id = %(workspace)s),
+       (SELECT jsonb_agg(jsonb_build_array(id, name, label, type))::text FROM property),
+       (SELECT jsonb_agg(jsonb_build_array(id, tag))::text FROM tag),
+       statement_timestamp(),
+       current_setting('transaction_read_only')::boolean,
+       ARRAY(SELECT row(first_id, "column", rows, digest) FROM part ORDER BY first_id),
+       ARRAY(SELECT id FROM marked ORDER BY id),
+       written.*
+FROM (
+    SELECT {values} FROM (
+        SELECT contacts_contact.* FROM contacts_contact JOIN marked USING (id)
+        WHERE workspace_id = %(workspace)s AND lifecycle <> 'trashed' ORDER BY id
+    ) AS contact
+) AS written
+"""
+
+
+def _look(workspace: Workspace, references: list[str], limit: int | None) -> "_Found":
+    with extract.cursor() as cursor:
+        values = [sql.Identifier(ID), *(extract.value(reference) for reference in references)]
+        cursor.execute(
+            sql.SQL(_LOOK).format(values=sql.SQL(", ").join(sql.SQL("array_agg({})").format(value) for value in values)),
+            {
+                "workspace": workspace.pk,
+                "custom": [name.removeprefix(CUSTOM) for name in references if name.startswith(CUSTOM)],
+                "tags": [name.removeprefix(TAG) for name in references if name.startswith(TAG)],
+                "columns": [ID, GONE, *(name for name in references if name in BUILTIN)],
+                "limit": None if limit is None else limit + 1,
+            },
+            binary=True,
+        )
+        timezone, properties, tags, now, read_only, parts, marked, *written = cursor.fetchall()[0]
+    return _Found(
+        workspace.pk,
+        references,
+        extract.schema_of(timezone, properties, tags),
+        milliseconds(now),
+        read_only,
+        {(first_id, column): (rows, bytes(digest)) for first_id, column, rows, digest in parts},
+        np.array(marked, dtype=np.int64),
+        [texts or [] for texts in written],
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the one statement of a read found."""
+
+    workspace_id: str
+    references: list[str]
+    schema: Schema
+    now: int
+    read_only: bool
+    parts: dict[tuple[int, str], tuple[int, bytes]]  # by chunk and column: how many rows, and the digest
+    marked: Ids
+    written: list[list[Any]]  # the ids of the marked contacts that are not gone, then the texts of each reference
+
+    def reading(self) -> Reading | None:
+        """None if bytes that the statement named have been deleted since: then look again."""
+        chunks = [first_id for first_id, column in self.parts if column == ID and first_id != DELTA]
+        deltas = [first_id for first_id, column in self.parts if column == ID and first_id == DELTA]
+        own = [(ID, None), *((type_.column, type_.kind) for type_ in self._types.values())]
+        keys = {(DELTA, name): self._key(deltas, name, kind) for name, kind in [*own, (GONE, None)]}
+        keys |= {(1, name): self._key(chunks, name, kind) for name, kind in own}
+        loaded = _load(self.workspace_id, set(keys.values()))
+        if loaded is None:
+            return None
+        layers = [self._marked_layer()]
+        if deltas:
+            gone = np.flatnonzero(loaded[keys[DELTA, GONE]].to_numpy())
+            layers.append(self._layer({name: loaded[keys[DELTA, name]] for name, _ in own}, gone))
+        if chunks:
+            replaced = _places(keys[1, ID], keys[DELTA, ID], loaded)
+            layers.append(self._layer({name: loaded[keys[1, name]] for name, _ in own}, replaced))
+        return Reading([layer for layer in layers if len(layer.ids)], self.schema, self.now)
+
+    @property
+    def _types(self) -> dict[str, PropertyType]:
+        return {name: type_ for name in self.references if (type_ := self.schema.get(name))}
+
+    def _key(self, chunks: list[int], column: str, kind: Kind | None) -> "Key":
+        held = (self.parts.get((chunk, column)) for chunk in chunks)
+        return kind, tuple(
+            part[1] if part else self.parts[chunk, ID][0] for chunk, part in zip(chunks, held, strict=True)
+        )
+
+    def _marked_layer(self) -> Layer:
+        ids, *texts = self.written
+        series = [pl.Series(name, held, dtype=pl.String) for name, held in zip(self.references, texts, strict=True)]
+        frame = extract.typed(pl.DataFrame([pl.Series(ID, ids, dtype=pl.Int64), *series]), self._types, self.schema.zone)
+        return Layer(frame.drop(ID), frame[ID].to_numpy(), np.empty(0, dtype=np.intp))
+
+    def _layer(self, held: dict[str, pl.Series], replaced: NDArray[np.intp]) -> Layer:
+        ids = held[ID].to_numpy()
+        hidden = np.union1d(replaced, _positions(ids, self.marked)) if len(self.marked) else replaced
+        frame = pl.DataFrame([held[type_.column].alias(name) for name, type_ in self._types.items()])
+        return Layer(frame, ids, hidden)
+
+
+def _positions(ids: Ids, wanted: Ids) -> NDArray[np.intp]:
+    """Where these ids stand among ascending ones; those that do not are left out."""
+    places = np.searchsorted(ids, wanted)
+    within = places < len(ids)
+    return places[within][ids[places[within]] == wanted[within]]
+
+
+# A column over several chunks: its kind, and for each chunk a digest, or the number of rows where all are missing.
+Key = tuple[Kind | None, tuple[bytes | int, ...]]
+
+
+def _load(workspace_id: str, keys: set[Key]) -> dict[Key, pl.Series] | None:
+    """The columns of these keys, from the cache or the table; None if some of the bytes are gone."""
+    loaded = {key: column for key in keys if (column := cache.get(key)) is not None}
+    missing = keys - loaded.keys()
+    digests = {part for _, parts in missing for part in parts if isinstance(part, bytes)}
+    data = _bytes(workspace_id, digests) if digests else {}
+    if len(data) < len(digests):
+        return None
+    for key in missing:
+        kind, parts = key
+        pieces = [columns.unpack(data[part]) if isinstance(part, bytes) else columns.nothing(kind, part) for part in parts]
+        loaded[key] = columns.searchable(pl.concat(pieces, rechunk=True)) if pieces else columns.nothing(kind, 0)
+        cache.put(key, loaded[key])
+    return loaded
+
+
+def _places(base: Key, delta: Key, loaded: dict[Key, pl.Series]) -> NDArray[np.intp]:
+    """Where the contacts of the delta stand in the chunks, worked out once for these bytes."""
+    key = ("places", base, delta)
+    places = cache.get(key)
+    if places is None:
+        places = pl.Series(_positions(loaded[base].to_numpy(), loaded[delta].to_numpy()))
+        cache.put(key, places)
+    return places.to_numpy()
+
+
+def _bytes(workspace_id: str, digests: set[bytes]) -> dict[bytes, bytes]:
+    with extract.cursor() as cursor:
+        cursor.execute(
+            "SELECT digest, data FROM contacts_snapshotcolumn WHERE workspace_id = %s AND digest = ANY(%b)",
+            [workspace_id, list(digests)],
+            binary=True,
+        )
+        return {bytes(digest): bytes(data) for digest, data in cursor}

@@ -1,0 +1,25 @@
+"""Django's PostgreSQL backend, connected to the embedded server, which is started when it is needed."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.postgresql import base
+from psycopg import Connection, OperationalError
+from psycopg.conninfo import conninfo_to_dict
+
+from segmenter import postgres
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def get_connection_params(self) -> dict[str, Any]:
+        """Where the embedded server listens, with the database name that Django asks for (tests have their own)."""
+        server = conninfo_to_dict(postgres.ensure_running(settings.DATA_DIR))
+        server.pop("dbname", None)
+        return {**super().get_connection_params(), **server}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Connection[Any]:
+        try:
+            return super().get_new_connection(conn_params)
+        except OperationalError:
+            # The server may have been killed between the two lines above: it is started again, once.
+            return super().get_new_connection(self.get_connection_params())

@@ -1,0 +1,140 @@
+"""Settings, all of them read from the environment, with defaults that work on one machine."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from psycopg.conninfo import conninfo_to_dict
+
+from segmenter import environment
+
+# Polars gives freed memory back at once with this; it must be set before its first import.
+os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(environment.text("SEGMENTER_DATA_DIR", str(BASE_DIR / ".data"))).absolute()
+
+DEBUG = environment.flag("SEGMENTER_DEBUG", False)
+SECRET_KEY = environment.secret("SEGMENTER_SECRET_KEY", DATA_DIR / "secret_key")
+ALLOWED_HOSTS = environment.words("SEGMENTER_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = environment.words("SEGMENTER_TRUSTED_ORIGINS", "")
+
+INSTALLED_APPS = [
+    "segmenter",
+    "segments",
+    "contacts",
+    "workspaces",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "segmenter.urls"
+WSGI_APPLICATION = "segmenter.wsgi.application"
+APPEND_SLASH = False  # a redirect would lose the body of a POST; both forms are routed instead
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's settings for a PostgreSQL URL; for an empty one those of the embedded server."""
+    common = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
+    if not url:
+        return {"ENGINE": "segmenter.embedded", "NAME": "segmenter", **common}
+    known = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    parts = conninfo_to_dict(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        **{setting: parts.pop(key) for key, setting in known.items() if key in parts},
+        "OPTIONS": parts,
+        **common,
+    }
+
+
+DATABASES = {"default": database(environment.text("DATABASE_URL", ""))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = True  # serves the apps' own static folders; nothing has to be collected first
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.flag("SEGMENTER_HTTPS", False)
+if SESSION_COOKIE_SECURE:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["workspaces.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["workspaces.authentication.ScopeAllows"],
+    "DEFAULT_PARSER_CLASSES": ["segmenter.json.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["segmenter.json.JSONRenderer"],
+    "EXCEPTION_HANDLER": "segmenter.errors.answer",
+    "UNAUTHENTICATED_USER": None,
+}
+
+# A request body larger than this is refused with 413. In bytes.
+BODY_LIMIT = environment.number("SEGMENTER_BODY_LIMIT_MB", 32, least=1) * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
+
+# The columnar snapshot: see contacts/snapshot.py. The first three are counts of contacts.
+SNAPSHOT_MARKS_BEFORE_REFRESH = environment.number("SEGMENTER_MARKS_BEFORE_REFRESH", 5_000, least=1)
+SNAPSHOT_DELTA_BEFORE_MERGE = environment.number("SEGMENTER_DELTA_BEFORE_MERGE", 50_000, least=1)
+SNAPSHOT_CHUNK = environment.number("SEGMENTER_CHUNK", 524_288, least=1)
+SNAPSHOT_CACHE_BYTES = environment.number("SEGMENTER_CACHE_MB", 256, least=1) * 1024 * 1024
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": environment.text("SEGMENTER_LOG_LEVEL", "WARNING")},
+}

@@ -1,0 +1,229 @@
+"""Check a rule against the properties of a workspace and settle the type of every value in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any as Json
+
+from contacts.schema import PropertyType, Schema
+from contacts.values import (
+    Kind,
+    Refused,
+    as_boolean,
+    as_number,
+    as_text,
+    day_end,
+    day_start,
+    fold,
+    is_missing,
+    local_day,
+    span,
+)
+from segments.rules.operators import OPERATORS, UNITS, Operator, Takes, operators_for
+from segments.rules.problems import Problem, RuleError, listed
+from segments.rules.tree import All, Any, Condition, InSegment, Not, Rule, thawed
+
+LONGEST_PERIOD = 10_000 * 366 * UNITS["days"]
+
+
+@dataclass(frozen=True)
+class Test:
+    """A checked condition.
+
+    `values` are folded texts, floats, booleans, half-open ranges of milliseconds (dates) or one number of
+    milliseconds (periods); `shown` the same as people wrote them.
+    """
+
+    property: PropertyType
+    operator: Operator
+    values: tuple[Json, ...]
+    shown: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AllOf:
+    rules: tuple[Checked, ...]
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    rules: tuple[Checked, ...]
+
+
+@dataclass(frozen=True)
+class NotOf:
+    rule: Checked
+
+
+@dataclass(frozen=True)
+class Member:
+    """Being in another segment."""
+
+    segment: str
+
+
+Checked = Test | AllOf | AnyOf | NotOf | Member
+
+
+def check(rule: Rule, schema: Schema) -> Checked:
+    """The rule with its types settled. Raises RuleError naming every problem."""
+    problems: list[Problem] = []
+    checked = _check(rule, schema, problems)
+    if problems:
+        raise RuleError(problems)
+    return checked
+
+
+def tests(rule: Checked) -> Iterator[Test]:
+    match rule:
+        case Test():
+            yield rule
+        case AllOf(rules) | AnyOf(rules):
+            for part in rules:
+                yield from tests(part)
+        case NotOf(part):
+            yield from tests(part)
+
+
+def _check(rule: Rule, schema: Schema, problems: list[Problem]) -> Checked:
+    match rule:
+        case All(rules):
+            return AllOf(tuple(_check(part, schema, problems) for part in rules))
+        case Any(rules):
+            return AnyOf(tuple(_check(part, schema, problems) for part in rules))
+        case Not(part):
+            return NotOf(_check(part, schema, problems))
+        case InSegment(segment):
+            return Member(segment)
+        case Condition():
+            try:
+                return _test(rule, schema)
+            except RuleError as error:
+                problems += error.problems
+                return AnyOf(())
+
+
+def _test(condition: Condition, schema: Schema) -> Test:
+    type_ = schema.get(condition.property)
+    if type_ is None:
+        nearest = schema.nearest(condition.property)
+        hint = f"; did you mean {listed(nearest)}?" if nearest else ""
+        raise _problem(condition, "property", f"there is no property {condition.property!r}{hint}", tuple(nearest))
+    allowed = operators_for(type_.kind)
+    if condition.operator not in allowed:
+        message = f"{type_.label} is {_a(type_.kind)}, so it takes {listed(allowed)}; not {condition.operator!r}"
+        raise _problem(condition, "operator", message, allowed)
+    operator = OPERATORS[condition.operator]
+    try:
+        values, shown = _values(operator, type_, thawed(condition.value), schema.zone)
+    except Refused as error:
+        raise _problem(condition, "value", f"{type_.label}: {error}") from None
+    return Test(type_, operator, values, shown)
+
+
+def _problem(condition: Condition, part: str, message: str, allowed: tuple[str, ...] = ()) -> RuleError:
+    return RuleError([Problem(f"{condition.at}.{part}" if condition.at else part, message, allowed)])
+
+
+def _a(kind: Kind) -> str:
+    return "not comparable" if kind is Kind.OPAQUE else f"a {kind}"
+
+
+def _values(operator: Operator, type_: PropertyType, value: Json, zone: tzinfo) -> tuple[tuple[Json, ...], tuple[str, ...]]:
+    if operator.takes is Takes.NOTHING:
+        return (), ()
+    if operator.takes is Takes.PERIOD:
+        amount, unit = period(value)
+        return (round(amount * UNITS[unit]),), (_amount(amount, unit),)
+    values = value if isinstance(value, list) else [value]
+    _count(operator, values)
+    typed = tuple(_value(type_, each, zone) for each in values)
+    shown = tuple(_shown(each) for each in values)
+    if type_.kind is Kind.DATE:
+        typed = tuple(_dates(operator, typed, zone))
+    elif operator.takes is Takes.TWO and typed[0] > typed[1]:
+        raise Refused(f"the first value, {shown[0]}, is larger than the second, {shown[1]}")
+    return typed, shown
+
+
+def _count(operator: Operator, values: list[Json]) -> None:
+    if operator.takes is Takes.ONE and len(values) != 1 or operator.takes is Takes.TWO and len(values) != 2:
+        raise Refused(f"{operator.name} takes {operator.takes.value}, not {len(values)} values")
+    if not values:
+        raise Refused("give at least one value")
+    if any(is_missing(value) for value in values):
+        raise Refused("a value is empty; to find people without one, deny is_known")
+
+
+def _value(type_: PropertyType, value: Json, zone: tzinfo) -> Json:
+    """One literal, normalised as stored values of the property are, in the form that columns hold."""
+    if isinstance(value, list | dict):
+        raise Refused(f"{_shown(value)} is not a single value")
+    try:
+        match type_.kind:
+            case Kind.TEXT | Kind.LIST:
+                return fold(_normalised(type_, as_text(value)))
+            case Kind.NUMBER:
+                return as_number(value)
+            case Kind.BOOLEAN:
+                return as_boolean(value)
+            case Kind.DATE if isinstance(value, str):
+                return span(value, zone)
+    except Refused as error:
+        raise Refused(f"{_shown(value)} {error}") from None
+    raise Refused(f"{_shown(value)} is not a date like 2024-06-01 or 2024-06-01T10:00:00Z")
+
+
+def _normalised(type_: PropertyType, text: str) -> str:
+    """A part of an e-mail address or phone number is no such thing and is compared as it is."""
+    try:
+        return str(type_.normalise(text)) if type_.normalise else text
+    except Refused:
+        return text
+
+
+def _dates(operator: Operator, spans: tuple[tuple[int, int], ...], zone: tzinfo) -> Iterator[tuple[int, int]]:
+    """on and between take whole days, so a time stands for the day it lies in."""
+    if operator.name not in ("on", "between"):
+        yield from spans
+        return
+    first, last = local_day(spans[0][0], zone), local_day(spans[-1][0], zone)
+    if first > last:
+        raise Refused(f"the first day, {first}, is later than the second, {last}")
+    yield day_start(first, zone), day_end(last, zone)
+
+
+def period(value: Json) -> tuple[float, str]:
+    """An amount and its unit, from 30, "30" or {"amount": 30, "unit": "days"}. Raises Refused."""
+    amount, unit = value, "days"
+    if isinstance(value, dict):
+        if value.keys() - {"amount", "unit"}:
+            raise Refused(f"{_shown(value)} is not {Takes.PERIOD.value}")
+        amount, unit = value.get("amount"), value.get("unit", "days")
+    if not isinstance(unit, str) or unit not in UNITS:
+        raise Refused(f"the unit is one of {listed(UNITS)}; not {_shown(unit)}")
+    try:
+        number = as_number(amount)
+    except Refused:
+        raise Refused(f"{_shown(amount)} is not {Takes.PERIOD.value}") from None
+    if number < 0 or number * UNITS[unit] > LONGEST_PERIOD:
+        raise Refused(f"{_shown(amount)} {unit} is out of range; use 0 or more, up to 10,000 years")
+    return number, unit
+
+
+def _amount(amount: float, unit: str) -> str:
+    number = f"{amount:g}" if not amount.is_integer() else str(int(amount))
+    return f"{number} {unit.removesuffix('s') if amount == 1 else unit}"
+
+
+def _shown(value: Json) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float() if value.is_integer() and abs(value) < 1e15:
+            return str(int(value))
+        case str():
+            return value if len(value) <= 200 else value[:197] + "..."
+    return str(value)

@@ -1,0 +1,117 @@
+"""Turn a checked rule into one narwhals expression, true for the people who meet it and false for all others.
+
+The same expression runs on Polars here and on Spark elsewhere. It never is null: a condition on a missing value is
+false, and Not is the plain complement.
+"""
+
+from collections.abc import Callable
+
+import narwhals as nw
+
+from contacts.columns import ID
+from contacts.values import Kind
+from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test
+
+# The distinct values of a text column that is held as codes for them, else None.
+Vocabulary = Callable[[str], nw.Series | None]
+
+
+def member_column(segment: str) -> str:
+    """The boolean column that says who is in another segment."""
+    return f"segment:{segment}"
+
+
+def expression(rule: Checked, now: int, vocabulary: Vocabulary = lambda reference: None) -> nw.Expr:
+    """`now` in milliseconds UTC. The frame has a column `id` and one named by reference for each property in use."""
+    match rule:
+        case AllOf(rules):
+            return nw.all_horizontal(everyone(), *(expression(part, now, vocabulary) for part in rules), ignore_nulls=False)
+        case AnyOf(rules):
+            parts = (expression(part, now, vocabulary) for part in rules)
+            return nw.any_horizontal(~everyone(), *parts, ignore_nulls=False)
+        case NotOf(part):
+            return ~expression(part, now, vocabulary)
+        case Member(segment):
+            return nw.col(member_column(segment))
+        case Test():
+            return _test(rule, now, vocabulary)
+
+
+def everyone() -> nw.Expr:
+    """True in every row. A column, not a literal: a literal alone would have no rows."""
+    return ~nw.col(ID).is_null()
+
+
+def _test(test: Test, now: int, vocabulary: Vocabulary) -> nw.Expr:
+    column = nw.col(test.property.reference)
+    if test.operator.name == "is_known":
+        return ~column.is_null()
+    if test.property.kind is Kind.DATE:
+        first, end = _DATE[test.operator.name](test.values[0], now)
+        return _within(column, first, end).fill_null(False)
+    table = {Kind.TEXT: _TEXT, Kind.NUMBER: _NUMBER, Kind.BOOLEAN: _NUMBER, Kind.LIST: _LIST}[test.property.kind]
+    met = table[test.operator.name](column, test.values)
+    values = vocabulary(test.property.reference) if test.property.kind is Kind.TEXT else None
+    if values is not None and test.operator.name != "is":
+        # The few distinct values are searched instead of every row: 1 ms rather than 50 over a million people.
+        found = values.to_frame().select(met.fill_null(False).alias("met"))["met"]
+        met = column.is_in(values.filter(found).to_list())
+    return met.fill_null(False)
+
+
+Compare = Callable[[nw.Expr, tuple], nw.Expr]
+
+
+def _either(compare: Callable[[nw.Expr, object], nw.Expr]) -> Compare:
+    """Several values mean any of them."""
+    return lambda column, values: nw.any_horizontal(*(compare(column, value) for value in values), ignore_nulls=False)
+
+
+_ORDER: dict[str, Compare] = {
+    "is": lambda column, values: column.is_in(values) if len(values) > 1 else column == values[0],
+    "greater_than": lambda column, values: column > values[0],
+    "at_least": lambda column, values: column >= values[0],
+    "less_than": lambda column, values: column < values[0],
+    "at_most": lambda column, values: column <= values[0],
+}
+
+_NUMBER: dict[str, Compare] = {
+    **_ORDER,
+    "between": lambda column, values: (column >= values[0]) & (column <= values[1]),
+}
+
+_TEXT: dict[str, Compare] = {
+    **_ORDER,
+    "contains": _either(lambda column, value: column.str.contains(value, literal=True)),
+    "starts_with": _either(lambda column, value: column.str.starts_with(value)),
+    "ends_with": _either(lambda column, value: column.str.ends_with(value)),
+}
+
+_LIST: dict[str, Compare] = {
+    "includes": _either(lambda column, value: column.list.contains(value)),
+    "includes_all": lambda column, values: nw.all_horizontal(
+        *(column.list.contains(value) for value in values), ignore_nulls=False
+    ),
+}
+
+# Every date operator is a half-open range of milliseconds; None is no bound. A day's span ends where the next begins.
+Range = tuple[int | None, int | None]
+_DATE: dict[str, Callable[..., Range]] = {
+    "before": lambda span, now: (None, span[0]),
+    "at_or_before": lambda span, now: (None, span[1]),
+    "after": lambda span, now: (span[1], None),
+    "at_or_after": lambda span, now: (span[0], None),
+    "on": lambda span, now: span,
+    "between": lambda span, now: span,
+    "in_the_last": lambda period, now: (now - period, now + 1),
+    "in_the_next": lambda period, now: (now + 1, now + period + 1),
+    "more_than_ago": lambda period, now: (None, now - period),
+}
+
+
+def _within(column: nw.Expr, first: int | None, end: int | None) -> nw.Expr:
+    if first is None:
+        return column < end
+    if end is None:
+        return column >= first
+    return (column >= first) & (column < end)

@@ -1,0 +1,34 @@
+"""What is wrong with a rule: every problem, where it stands and what is allowed there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`path` leads to the place in the document that was sent, like criteria.predicates[0].operator."""
+
+    path: str
+    message: str
+    allowed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+    def as_json(self) -> dict[str, object]:
+        allowed = {"allowed": list(self.allowed)} if self.allowed else {}
+        return {"path": self.path, "message": self.message, **allowed}
+
+
+class RuleError(ValueError):
+    """A rule that cannot be read or does not fit the workspace's properties."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+def listed(words: Iterable[str], joiner: str = "or") -> str:
+    """a, b or c"""
+    *first, last = list(words) or [""]
+    return f"{', '.join(first)} {joiner} {last}" if first else last
