@@ -34,7 +34,9 @@ def value(reference: str) -> sql.Composable:
     return sql.SQL(BUILTIN[reference].sql)
 
 
-def copy_out(cursor: psycopg.Cursor[Any], workspace_id: str, types: Mapping[str, PropertyType], ids: Sequence[int]) -> bytes:
+def copy_out(
+    cursor: psycopg.Cursor[Any], workspace_id: str, types: Mapping[str, PropertyType], ids: Sequence[int]
+) -> bytes:
     """The values of these live contacts as CSV without a header: the id, then one field for each type."""
     # Rule 5 of the snapshot: a contact keeps its workspace for life (a trigger sees to that), and every read of
     # contacts names the workspace all the same, so that no mark can bring in a stranger.

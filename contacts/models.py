@@ -91,7 +91,9 @@ class Contact(models.Model):
             models.CheckConstraint(condition=Q(lifecycle__in=Status.values), name="contact_state_is_known"),
             *(
                 models.CheckConstraint(
-                    condition=Exact(models.Func(models.F(field), function="jsonb_typeof", output_field=models.TextField()), "object"),
+                    condition=Exact(
+                        models.Func(models.F(field), function="jsonb_typeof", output_field=models.TextField()), "object"
+                    ),
                     name=f"contact_{field}_is_an_object",
                 )
                 for field in ("substitution_tags", "profile", "custom")

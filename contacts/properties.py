@@ -49,7 +49,11 @@ def declare(workspace: Workspace, kinds: Mapping[str, Kind]) -> None:
         # The lock of the refresh comes first here and in the trigger: see contacts/migrations/0002_triggers.py.
         lock("snapshot", workspace.pk)
         known = set(workspace.properties.values_list("name", flat=True))
-        new = [Property(workspace=workspace, name=name, label=name, type=kinds[name]) for name in kinds if name not in known]
+        new = [
+            Property(workspace=workspace, name=name, label=name, type=kinds[name])
+            for name in kinds
+            if name not in known
+        ]
         if len(known) + len(new) > MOST_PROPERTIES:
             raise ValidationError(
                 f"A workspace can have {MOST_PROPERTIES} custom properties; {workspace} has {len(known)} "

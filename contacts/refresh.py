@@ -170,7 +170,8 @@ class _Refresh:
         if changed.is_empty():
             return
         self.cursor.execute(
-            "SELECT DISTINCT first_id FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id <> %s ORDER BY 1",
+            "SELECT DISTINCT first_id FROM contacts_snapshotcolumn"
+            " WHERE workspace_id = %s AND first_id <> %s ORDER BY 1",
             [self.workspace_id, DELTA],
         )
         firsts = [first for (first,) in self.cursor]

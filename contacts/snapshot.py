@@ -1,4 +1,4 @@
-"""Read a workspace's contacts as typed columns, exact as of the moment of reading: the snapshot and what was written since."""
+"""Read a workspace's contacts as typed columns, exact as of this moment: the snapshot and what came since."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ cache = ColumnCache(settings.SNAPSHOT_CACHE_BYTES)
 
 @dataclass(frozen=True)
 class Layer:
-    """Some contacts' columns, named by property reference. `hidden`: the rows that newer layers replace."""
+    """Some contacts: `id` and columns named by property reference. `hidden`: the rows that newer layers replace."""
 
     frame: pl.DataFrame
     ids: Ids  # ascending, one a row
@@ -106,7 +106,9 @@ def _look(workspace: Workspace, references: list[str], limit: int | None) -> "_F
     with extract.cursor() as cursor:
         values = [sql.Identifier(ID), *(extract.value(reference) for reference in references)]
         cursor.execute(
-            sql.SQL(_LOOK).format(values=sql.SQL(", ").join(sql.SQL("array_agg({})").format(value) for value in values)),
+            sql.SQL(_LOOK).format(
+                values=sql.SQL(", ").join(sql.SQL("array_agg({})").format(value) for value in values)
+            ),
             {
                 "workspace": workspace.pk,
                 "custom": [name.removeprefix(CUSTOM) for name in references if name.startswith(CUSTOM)],
@@ -174,21 +176,24 @@ class _Found:
     def _marked_layer(self) -> Layer:
         ids, *texts = self.written
         series = [pl.Series(name, held, dtype=pl.String) for name, held in zip(self.references, texts, strict=True)]
-        frame = extract.typed(pl.DataFrame([pl.Series(ID, ids, dtype=pl.Int64), *series]), self._types, self.schema.zone)
-        return Layer(frame.drop(ID), frame[ID].to_numpy(), np.empty(0, dtype=np.intp))
+        frame = extract.typed(
+            pl.DataFrame([pl.Series(ID, ids, dtype=pl.Int64), *series]), self._types, self.schema.zone
+        )
+        return Layer(frame, frame[ID].to_numpy(), np.empty(0, dtype=np.intp))
 
     def _layer(self, held: dict[str, pl.Series], replaced: NDArray[np.intp]) -> Layer:
         ids = held[ID].to_numpy()
-        hidden = np.union1d(replaced, _positions(ids, self.marked)) if len(self.marked) else replaced
-        frame = pl.DataFrame([held[type_.column].alias(name) for name, type_ in self._types.items()])
-        return Layer(frame, ids, hidden)
+        hidden = np.union1d(replaced, positions(ids, self.marked)) if len(self.marked) else replaced
+        values = (held[type_.column].alias(name) for name, type_ in self._types.items())
+        return Layer(pl.DataFrame([held[ID].alias(ID), *values]), ids, hidden)
 
 
-def _positions(ids: Ids, wanted: Ids) -> NDArray[np.intp]:
+def positions(ids: Ids, wanted: Ids) -> NDArray[np.intp]:
     """Where these ids stand among ascending ones; those that do not are left out."""
-    places = np.searchsorted(ids, wanted)
-    within = places < len(ids)
-    return places[within][ids[places[within]] == wanted[within]]
+    places: NDArray[np.intp] = np.searchsorted(ids, wanted)
+    wanted, places = wanted[places < len(ids)], places[places < len(ids)]
+    found: NDArray[np.intp] = places[ids[places] == wanted]
+    return found
 
 
 # A column over several chunks: its kind, and for each chunk a digest, or the number of rows where all are missing.
@@ -205,7 +210,9 @@ def _load(workspace_id: str, keys: set[Key]) -> dict[Key, pl.Series] | None:
         return None
     for key in missing:
         kind, parts = key
-        pieces = [columns.unpack(data[part]) if isinstance(part, bytes) else columns.nothing(kind, part) for part in parts]
+        pieces = [
+            columns.unpack(data[part]) if isinstance(part, bytes) else columns.nothing(kind, part) for part in parts
+        ]
         loaded[key] = columns.searchable(pl.concat(pieces, rechunk=True)) if pieces else columns.nothing(kind, 0)
         cache.put(key, loaded[key])
     return loaded
@@ -216,7 +223,7 @@ def _places(base: Key, delta: Key, loaded: dict[Key, pl.Series]) -> NDArray[np.i
     key = ("places", base, delta)
     places = cache.get(key)
     if places is None:
-        places = pl.Series(_positions(loaded[base].to_numpy(), loaded[delta].to_numpy()))
+        places = pl.Series(positions(loaded[base].to_numpy(), loaded[delta].to_numpy()))
         cache.put(key, places)
     return places.to_numpy()
 

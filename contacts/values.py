@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
@@ -112,7 +112,9 @@ def as_texts(value: Any) -> list[str]:
 # --- dates ---------------------------------------------------------------------------------------------------------
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?", re.ASCII | re.IGNORECASE)
+_MOMENT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?", re.ASCII | re.IGNORECASE
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -127,7 +129,7 @@ def moment_of(ms: int) -> datetime:
 
 def day_start(day: date, zone: tzinfo) -> int:
     """The first instant of a local date, in milliseconds UTC. Where midnight is skipped, the end of the gap."""
-    midnight = datetime(day.year, day.month, day.day)
+    midnight = datetime.combine(day, time.min)
     try:
         start = midnight.replace(tzinfo=zone).astimezone(UTC)
         if start.astimezone(zone).replace(tzinfo=None) != midnight:

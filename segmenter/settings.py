@@ -117,6 +117,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["workspaces.authentication.ScopeAllows"],
     "DEFAULT_PARSER_CLASSES": ["segmenter.json.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["segmenter.json.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "segmenter.json.AnyAccept",
     "EXCEPTION_HANDLER": "segmenter.errors.answer",
     "UNAUTHENTICATED_USER": None,
 }

@@ -1,1 +1,30 @@
-urlpatterns = []
+"""Every address of the service. All of the API's work with and without a slash at the end."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from contacts.api import ContactViewSet
+from segmenter import health
+from segments.api import SegmentViewSet
+
+_WORKSPACE = r"workspaces/(?P<workspace_id>[^/]+)"
+_SEGMENT = r"segments/(?P<segment_id>[^/]+)"
+
+api = [
+    re_path(rf"^{_WORKSPACE}/segments/?$", SegmentViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(rf"^{_WORKSPACE}/contacts/?$", ContactViewSet.as_view({"post": "create"})),
+    re_path(rf"^{_SEGMENT}/?$", SegmentViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
+    re_path(rf"^{_SEGMENT}/contacts/?$", SegmentViewSet.as_view({"get": "contacts"})),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/", include(api)),
+    path("healthz", health.alive),
+    path("readyz", health.ready),
+    path("admin/", admin.site.urls),
+    path("", health.home),
+]
+
+handler400 = "segmenter.errors.bad_request"
+handler404 = "segmenter.errors.not_found"
+handler500 = "segmenter.errors.server_error"

@@ -1,0 +1,121 @@
+"""Segments and the people pinned to them."""
+
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from pyroaring import BitMap64
+
+from contacts.models import Contact
+from segments.rules import tree
+from workspaces.identifiers import new_id
+from workspaces.models import Workspace
+
+
+class OrderedJSONField(models.JSONField):
+    """JSON that keeps the order of its keys and the spelling of its numbers, as PostgreSQL's json does."""
+
+    def db_type(self, connection: Any) -> str:
+        return "json"
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        return orjson.loads(value) if isinstance(value, str | bytes) else value
+
+
+class SegmentQuerySet(models.QuerySet["Segment"]):
+    def live(self) -> "SegmentQuerySet":
+        return self.filter(deleted_at=None)
+
+
+class Segment(models.Model):
+    id = models.CharField(
+        primary_key=True,
+        max_length=24,
+        default=new_id,
+        editable=False,
+        validators=[RegexValidator(r"\A[0-9a-f]{24}\Z", "An id is 24 lower-case hex digits.")],
+    )
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="segments")
+    name = models.CharField(max_length=500)
+    # Swipe One, the native API and the admin keep names unique; Tiledesk and Segmenter take duplicates.
+    name_is_unique = models.BooleanField(default=True, editable=False)
+    description = models.TextField(blank=True)
+    rule = models.JSONField(null=True, blank=True)
+    document = OrderedJSONField(null=True, blank=True, editable=False)
+    included = models.BinaryField(default=bytes, editable=False)
+    excluded = models.BinaryField(default=bytes, editable=False)
+    broadcast_medium_id = models.TextField(blank=True)
+    segment_type = models.TextField(blank=True)
+    tag_id = models.TextField(blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+
+    objects = SegmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "name"],
+                condition=Q(deleted_at=None, name_is_unique=True),
+                name="segment_name_once_per_workspace",
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="segment_has_a_name"),
+            models.CheckConstraint(condition=Q(id__regex="^[0-9a-f]{24}$"), name="segment_id_is_24_hex"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def tree(self) -> tree.Rule | None:
+        """The rule as it was saved; None for a segment of pinned people alone."""
+        return None if self.rule is None else tree.read(self.rule)
+
+    def sent_as(self, dialect: str) -> Any:
+        """The rule in the very form in which this dialect sent it, None where the rule has changed since."""
+        sent = self.document or {}
+        return sent.get("body") if sent.get("dialect") == dialect and sent.get("rule") == self.rule else None
+
+
+class PinKind(models.TextChoices):
+    INCLUDED = "included"
+    EXCLUDED = "excluded"
+
+
+class Pin(models.Model):
+    """A person who is in a segment, or is kept out, whatever the rule says."""
+
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="pins")
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="pins")
+    kind = models.CharField(max_length=8, choices=PinKind.choices)
+    reason = models.TextField(blank=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["segment", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "contact"], name="pin_once_per_segment_and_contact"),
+            models.CheckConstraint(condition=Q(kind__in=PinKind.values), name="pin_kind_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contact} {self.kind} in {self.segment}"
+
+
+def rewrite_pins(segment: Segment) -> None:
+    """Make the segment's two bitmaps say what its unexpiring pins say. Call it in the transaction that changed them."""
+    rows = segment.pins.filter(expires_at=None).values_list("contact_id", "kind")
+    held = {kind: BitMap64(contact for contact, of in rows if of == kind) for kind in PinKind.values}
+    segment.included, segment.excluded = held[PinKind.INCLUDED].serialize(), held[PinKind.EXCLUDED].serialize()
+    segment.save(update_fields=["included", "excluded"])

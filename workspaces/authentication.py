@@ -1,15 +1,20 @@
 """Tell which workspace a request speaks for, by its x-api-key header."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from workspaces.models import ApiKey, Scope, Workspace
+
+if TYPE_CHECKING:  # REST framework imports this module while it builds its views
+    from rest_framework.views import APIView
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -24,7 +24,7 @@ def check_timezone(name: str) -> None:
 
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
-    def of(self, user: AbstractUser) -> "WorkspaceQuerySet":
+    def of(self, user: User) -> "WorkspaceQuerySet":
         """The workspaces a person may see: all for a superuser, else those they belong to."""
         return self if user.is_superuser else self.filter(members__user=user)
 
@@ -102,7 +102,9 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         at = at or timezone.now()
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=at), revoked_at=None)
 
-    def issue(self, workspace: Workspace, name: str, scope: str, expires_at: datetime | None = None) -> tuple["ApiKey", str]:
+    def issue(
+        self, workspace: Workspace, name: str, scope: str, expires_at: datetime | None = None
+    ) -> tuple["ApiKey", str]:
         """A new key and its secret text, which is nowhere stored and cannot be shown again."""
         secret = f"sk_{secrets.token_hex(24)}"
         key = self.create(

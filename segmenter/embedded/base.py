@@ -19,7 +19,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection[Any]:
         try:
-            return super().get_new_connection(conn_params)
+            connection: Connection[Any] = super().get_new_connection(conn_params)
         except OperationalError:
             # The server may have been killed between the two lines above: it is started again, once.
-            return super().get_new_connection(self.get_connection_params())
+            connection = super().get_new_connection(self.get_connection_params())
+        return connection

@@ -22,8 +22,8 @@ from contacts.values import (
     span,
 )
 from segments.rules.operators import OPERATORS, UNITS, Operator, Takes, operators_for
-from segments.rules.problems import Problem, RuleError, listed
 from segments.rules.tree import All, Any, Condition, InSegment, Not, Rule, thawed
+from workspaces.problems import Invalid, Problem, listed
 
 LONGEST_PERIOD = 10_000 * 366 * UNITS["days"]
 
@@ -68,11 +68,11 @@ Checked = Test | AllOf | AnyOf | NotOf | Member
 
 
 def check(rule: Rule, schema: Schema) -> Checked:
-    """The rule with its types settled. Raises RuleError naming every problem."""
+    """The rule with its types settled. Raises Invalid naming every problem."""
     problems: list[Problem] = []
     checked = _check(rule, schema, problems)
     if problems:
-        raise RuleError(problems)
+        raise Invalid(problems)
     return checked
 
 
@@ -100,7 +100,7 @@ def _check(rule: Rule, schema: Schema, problems: list[Problem]) -> Checked:
         case Condition():
             try:
                 return _test(rule, schema)
-            except RuleError as error:
+            except Invalid as error:
                 problems += error.problems
                 return AnyOf(())
 
@@ -123,15 +123,17 @@ def _test(condition: Condition, schema: Schema) -> Test:
     return Test(type_, operator, values, shown)
 
 
-def _problem(condition: Condition, part: str, message: str, allowed: tuple[str, ...] = ()) -> RuleError:
-    return RuleError([Problem(f"{condition.at}.{part}" if condition.at else part, message, allowed)])
+def _problem(condition: Condition, part: str, message: str, allowed: tuple[str, ...] = ()) -> Invalid:
+    return Invalid([Problem(f"{condition.at}.{part}" if condition.at else part, message, allowed)])
 
 
 def _a(kind: Kind) -> str:
     return "not comparable" if kind is Kind.OPAQUE else f"a {kind}"
 
 
-def _values(operator: Operator, type_: PropertyType, value: Json, zone: tzinfo) -> tuple[tuple[Json, ...], tuple[str, ...]]:
+def _values(
+    operator: Operator, type_: PropertyType, value: Json, zone: tzinfo
+) -> tuple[tuple[Json, ...], tuple[str, ...]]:
     if operator.takes is Takes.NOTHING:
         return (), ()
     if operator.takes is Takes.PERIOD:
@@ -149,7 +151,7 @@ def _values(operator: Operator, type_: PropertyType, value: Json, zone: tzinfo) 
 
 
 def _count(operator: Operator, values: list[Json]) -> None:
-    if operator.takes is Takes.ONE and len(values) != 1 or operator.takes is Takes.TWO and len(values) != 2:
+    if (operator.takes is Takes.ONE and len(values) != 1) or (operator.takes is Takes.TWO and len(values) != 2):
         raise Refused(f"{operator.name} takes {operator.takes.value}, not {len(values)} values")
     if not values:
         raise Refused("give at least one value")

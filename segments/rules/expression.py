@@ -5,6 +5,7 @@ false, and Not is the plain complement.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import narwhals as nw
 
@@ -25,7 +26,9 @@ def expression(rule: Checked, now: int, vocabulary: Vocabulary = lambda referenc
     """`now` in milliseconds UTC. The frame has a column `id` and one named by reference for each property in use."""
     match rule:
         case AllOf(rules):
-            return nw.all_horizontal(everyone(), *(expression(part, now, vocabulary) for part in rules), ignore_nulls=False)
+            return nw.all_horizontal(
+                everyone(), *(expression(part, now, vocabulary) for part in rules), ignore_nulls=False
+            )
         case AnyOf(rules):
             parts = (expression(part, now, vocabulary) for part in rules)
             return nw.any_horizontal(~everyone(), *parts, ignore_nulls=False)
@@ -59,10 +62,10 @@ def _test(test: Test, now: int, vocabulary: Vocabulary) -> nw.Expr:
     return met.fill_null(False)
 
 
-Compare = Callable[[nw.Expr, tuple], nw.Expr]
+Compare = Callable[[nw.Expr, tuple[Any, ...]], nw.Expr]
 
 
-def _either(compare: Callable[[nw.Expr, object], nw.Expr]) -> Compare:
+def _either(compare: Callable[[nw.Expr, Any], nw.Expr]) -> Compare:
     """Several values mean any of them."""
     return lambda column, values: nw.any_horizontal(*(compare(column, value) for value in values), ignore_nulls=False)
 

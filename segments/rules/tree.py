@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any as Json
 
-from segments.rules.problems import Problem, RuleError
+from workspaces.problems import Invalid, Problem
 
 VERSION = 1
 MOST_LEVELS = 10
@@ -15,7 +15,7 @@ MOST_CONDITIONS = 500
 
 @dataclass(frozen=True)
 class Condition:
-    """One property, a positive operator and a JSON value, lists as tuples. `at`: its path in the document it came from."""
+    """One property, a positive operator and a JSON value, lists as tuples. `at`: where it stood in its document."""
 
     property: str
     operator: str
@@ -52,14 +52,31 @@ Rule = Condition | All | Any | Not | InSegment
 
 
 def conditions(rule: Rule) -> Iterator[Condition]:
+    return (condition for condition, _ in denials(rule))
+
+
+def denials(rule: Rule | None, denied: bool = False) -> Iterator[tuple[Condition, bool]]:
+    """Each condition, and whether it stands under an odd number of Nots."""
     match rule:
         case Condition():
+            yield rule, denied
+        case All(rules) | Any(rules):
+            for part in rules:
+                yield from denials(part, denied)
+        case Not(part):
+            yield from denials(part, not denied)
+
+
+def referred(rule: Rule) -> Iterator[InSegment]:
+    """The segments that a rule names itself."""
+    match rule:
+        case InSegment():
             yield rule
         case All(rules) | Any(rules):
             for part in rules:
-                yield from conditions(part)
+                yield from referred(part)
         case Not(part):
-            yield from conditions(part)
+            yield from referred(part)
 
 
 def levels(rule: Rule) -> int:
@@ -94,13 +111,13 @@ def write_node(rule: Rule) -> dict[str, Json]:
 
 
 def read(document: Json, path: str = "") -> Rule:
-    """A rule from its stored form. Raises RuleError naming every problem with its path below `path`."""
+    """A rule from its stored form. Raises Invalid naming every problem with its path below `path`."""
     match document:
         case {"version": version} if version != VERSION:
-            raise RuleError([Problem(_join(path, "version"), f"is {version!r}; this program reads version {VERSION}")])
+            raise Invalid([Problem(_join(path, "version"), f"is {version!r}; this program reads version {VERSION}")])
         case {"version": _, "rule": node}:
             return read_node(node, _join(path, "rule"))
-    raise RuleError([Problem(path, 'a rule is an object like {"version": 1, "rule": {"all": []}}')])
+    raise Invalid([Problem(path, 'a rule is an object like {"version": 1, "rule": {"all": []}}')])
 
 
 def read_node(node: Json, path: str) -> Rule:
@@ -109,7 +126,7 @@ def read_node(node: Json, path: str) -> Rule:
     if not problems:
         problems += limits(rule, path)
     if problems:
-        raise RuleError(problems)
+        raise Invalid(problems)
     return rule
 
 

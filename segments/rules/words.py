@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from contacts.values import Kind
 from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test, tests
-from segments.rules.problems import listed
+from workspaces.problems import listed
 
 NameOf = Callable[[str], str]
 

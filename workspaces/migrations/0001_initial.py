@@ -3,10 +3,11 @@
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import workspaces.identifiers
-import workspaces.models
 from django.conf import settings
 from django.db import migrations, models
+
+import workspaces.identifiers
+import workspaces.models
 
 
 class Migration(migrations.Migration):

@@ -13,7 +13,7 @@ FOREIGN = "DATABASE_URL names the database server in use, which is not Segmenter
 
 class Command(BaseCommand):
     help = "Start, stop or show the PostgreSQL server that Segmenter runs for itself where DATABASE_URL is not set."
-    requires_system_checks: list[str] = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("action", choices=["start", "stop", "status"])

@@ -1,4 +1,4 @@
-"""What is wrong with a rule: every problem, where it stands and what is allowed there."""
+"""What is wrong with something that was sent: every problem, where it stands and what is allowed there."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Problem:
         return {"path": self.path, "message": self.message, **allowed}
 
 
-class RuleError(ValueError):
-    """A rule that cannot be read or does not fit the workspace's properties."""
+class Invalid(ValueError):
+    """Something that cannot be taken as it was sent; nothing of it has been kept."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = list(problems)

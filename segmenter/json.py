@@ -1,0 +1,58 @@
+"""Read JSON bodies and write JSON answers, whatever the client says that it accepts."""
+
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
+
+import orjson
+from django.conf import settings
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+
+class BodyTooLarge(APIException):
+    status_code = 413
+    default_detail = "The body is too large."
+
+
+class JSONParser(BaseParser):
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Raises ParseError with line and column, BodyTooLarge."""
+        body = stream.read(settings.BODY_LIMIT + 1)
+        if len(body) > settings.BODY_LIMIT:
+            raise BodyTooLarge(f"The body is larger than {settings.BODY_LIMIT // 2**20} MB.")
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise ParseError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+
+
+class JSONRenderer(BaseRenderer):
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        return b"" if data is None else orjson.dumps(data)
+
+
+class AnyAccept(BaseContentNegotiation):
+    """There is one form of answer; a client that asks for another is still better off with it than with a 406."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        sent = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == sent), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        return first, str(first.media_type)

@@ -1,0 +1,121 @@
+"""Segments over HTTP, in Swipe One's dialect."""
+
+from typing import Any
+
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from contacts import documents, properties
+from contacts.schema import CUSTOM, Schema
+from segments import audience, drafts
+from segments.cursors import Cursor
+from segments.dialects import swipeone
+from segments.drafts import Draft
+from segments.models import Segment
+from segments.rules.tree import denials
+from workspaces.api import caller_workspace, workspace_of
+from workspaces.identifiers import is_id
+from workspaces.models import Workspace
+from workspaces.problems import Invalid, Problem
+
+USUAL_LIMIT, HIGHEST_LIMIT = 10, 100
+
+
+class SegmentViewSet(ViewSet):
+    def list(self, request: Request, workspace_id: str) -> Response:
+        workspace = workspace_of(request, workspace_id)
+        schema = properties.schema(workspace)
+        segments = [_written(segment, schema) for segment in workspace.segments.live()]
+        return _success({"count": len(segments), "segments": segments})
+
+    def create(self, request: Request, workspace_id: str) -> Response:
+        workspace = workspace_of(request, workspace_id)
+        draft = _draft(request.data, workspace, partial=False)
+        segment = drafts.create(workspace, draft)
+        return _success({"segment": _written(segment, properties.schema(workspace))}, 201, _warnings(draft))
+
+    def retrieve(self, request: Request, segment_id: str) -> Response:
+        segment = _segment(request, segment_id)
+        return _success({"segment": _written(segment, properties.schema(segment.workspace))})
+
+    def partial_update(self, request: Request, segment_id: str) -> Response:
+        segment = _segment(request, segment_id)
+        draft = _draft(request.data, segment.workspace, partial=True)
+        if draft.name is not None or draft.rule_given:
+            segment = drafts.update(segment, draft)
+        return _success({"segment": _written(segment, properties.schema(segment.workspace))}, 200, _warnings(draft))
+
+    def contacts(self, request: Request, segment_id: str) -> Response:
+        segment = _segment(request, segment_id)
+        limit, after, before = _paging(request)
+        cursor = after or before
+        people = audience.of(segment, cursor.now if cursor else None)
+        page = people.page(limit, after.contact_id if after else 0, before.contact_id if before else None)
+        return _success(
+            {
+                "contacts": [documents.write(contact) for contact in page],
+                "count": people.count,
+                "searchAfter": Cursor(page[-1].pk, people.now).write() if page else None,
+                "searchBefore": Cursor(page[0].pk, people.now).write() if page else None,
+            }
+        )
+
+
+def _success(data: dict[str, Any], status: int = 200, warnings: list[str] | None = None) -> Response:
+    return Response({"status": "success", "data": data, **({"warnings": warnings} if warnings else {})}, status=status)
+
+
+def _segment(request: Request, segment_id: str) -> Segment:
+    """The segment, if it is one of the caller's workspace; any other is as unknown as one that does not exist."""
+    workspace = caller_workspace(request)
+    segment = workspace.segments.live().filter(pk=segment_id).first() if is_id(segment_id) else None
+    if segment is None:
+        raise NotFound("Segment not found")
+    segment.workspace = workspace
+    return segment
+
+
+def _written(segment: Segment, schema: Schema) -> dict[str, Any]:
+    criteria = segment.sent_as(swipeone.NAME) or swipeone.write(segment.tree, schema)
+    return swipeone.write_segment(
+        segment.pk, segment.workspace_id, segment.name, criteria, segment.created_at, segment.updated_at
+    )
+
+
+def _draft(body: Any, workspace: Workspace, partial: bool) -> Draft:
+    name, reading = swipeone.read_body(body, properties.schema(workspace), partial)
+    if reading is None:
+        return Draft(name)
+    return Draft(name, reading.rule, True, reading.declares, swipeone.NAME, body["criteria"])
+
+
+def _warnings(draft: Draft) -> list[str]:
+    """What a condition on a property that nobody has yet does to the audience."""
+    return [
+        f"nobody has {condition.property.removeprefix(CUSTOM)} yet: this condition lets "
+        f"{'everyone' if denied else 'nobody'} through ({condition.at})"
+        for condition, denied in denials(draft.rule)
+        if condition.property.removeprefix(CUSTOM) in draft.declares
+    ]
+
+
+def _paging(request: Request) -> tuple[int, Cursor | None, Cursor | None]:
+    """limit, searchAfter and searchBefore. Raises Invalid."""
+    problems: list[Problem] = []
+    text = request.query_params.get("limit", "") or str(USUAL_LIMIT)
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+        problems.append(Problem("limit", f"is {text!r}; use a whole number from 1 to {HIGHEST_LIMIT}"))
+    cursors: dict[str, Cursor] = {}
+    for parameter in ("searchAfter", "searchBefore"):
+        try:
+            if given := request.query_params.get(parameter):
+                cursors[parameter] = Cursor.read(given, parameter)
+        except Invalid as error:
+            problems += error.problems
+    if len(cursors) == 2:
+        problems.append(Problem("searchBefore", "use searchAfter or searchBefore, not both"))
+    if problems:
+        raise Invalid(problems)
+    return min(int(text), HIGHEST_LIMIT), cursors.get("searchAfter"), cursors.get("searchBefore")

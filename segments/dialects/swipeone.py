@@ -1,0 +1,304 @@
+"""Swipe One's segments on the wire: https://docs.swipeone.com, article 10545714, and what its clients send."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any as Json
+
+from contacts.schema import CUSTOM, Schema
+from contacts.values import Kind, iso, milliseconds
+from segments.rules.operators import OPERATORS
+from segments.rules.tree import (
+    MOST_LEVELS,
+    All,
+    Any,
+    Condition,
+    Not,
+    Rule,
+    frozen,
+    limits,
+    read_node,
+    thawed,
+    write_node,
+)
+from workspaces.problems import Invalid, Problem, listed
+
+NAME = "swipeone"
+
+# dataType on the wire to the type that a property takes which nobody has yet.
+DATA_TYPES = {
+    "string": Kind.TEXT,
+    "text": Kind.TEXT,
+    "email": Kind.TEXT,
+    "phone": Kind.TEXT,
+    "url": Kind.TEXT,
+    "select": Kind.TEXT,
+    "country": Kind.TEXT,
+    "person": Kind.TEXT,
+    "number": Kind.NUMBER,
+    "boolean": Kind.BOOLEAN,
+    "date": Kind.DATE,
+    "multiselect": Kind.LIST,
+    "array": Kind.LIST,
+    "address": Kind.OPAQUE,
+}
+
+# Operator on the wire to ours and whether it is denied, by the property's type. The first spelling is the one written.
+_KNOWN = {"is_known": ("is_known", False), "is_unknown": ("is_known", True)}
+_EQUAL = {"is": ("is", False), "is_not": ("is", True)}
+_ORDER = {
+    "greater_than": ("greater_than", False),
+    "less_than": ("less_than", False),
+    "greater_than_or_equal": ("at_least", False),
+    "less_than_or_equal": ("at_most", False),
+}
+
+READ: dict[Kind, dict[str, tuple[str, bool]]] = {
+    Kind.TEXT: {
+        **_EQUAL,
+        "contains": ("contains", False),
+        "does_not_contain": ("contains", True),
+        "starts_with": ("starts_with", False),
+        "ends_with": ("ends_with", False),
+        **_KNOWN,
+    },
+    Kind.NUMBER: {**_EQUAL, **_ORDER, "between": ("between", False), **_KNOWN},
+    Kind.BOOLEAN: {**_EQUAL, **_KNOWN},
+    Kind.LIST: {
+        "contains": ("includes", False),
+        "does_not_contain": ("includes", True),
+        "includes": ("includes", False),
+        "excludes": ("includes", True),
+        "includes_all": ("includes_all", False),
+        **_KNOWN,
+    },
+    Kind.DATE: {
+        "is_before": ("before", False),
+        "is_after": ("after", False),
+        "is_on": ("on", False),
+        "is_between_dates": ("between", False),
+        "is_in_the_last": ("in_the_last", False),
+        "is_in_the_next": ("in_the_next", False),
+        "is_more_than": ("more_than_ago", False),
+        "less_than": ("before", False),
+        "greater_than": ("after", False),
+        "less_than_or_equal": ("at_or_before", False),
+        "greater_than_or_equal": ("at_or_after", False),
+        "is": ("on", False),
+        "is_not": ("on", True),
+        **_KNOWN,
+    },
+    Kind.OPAQUE: _KNOWN,
+}
+
+_JOINERS: dict[str, type[All] | type[Any]] = {"and": All, "or": Any}
+
+# The one property of the predicate that stands for a rule which cannot be said in this dialect.
+NATIVE = "segmenter.rule"
+
+
+@dataclass
+class Reading:
+    """A rule that was read, and the custom properties that it is the first to name."""
+
+    rule: Rule
+    declares: dict[str, Kind] = field(default_factory=dict)
+
+
+def read_body(body: Json, schema: Schema, partial: bool) -> tuple[str | None, Reading | None]:
+    """The name and the rule of a create or (partial) update. Raises Invalid naming every problem of both."""
+    if not isinstance(body, dict):
+        raise Invalid([Problem("", "give an object with name and criteria")])
+    problems: list[Problem] = []
+    name, reading = body.get("name"), None
+    if not isinstance(name, str) and ("name" in body or not partial):
+        problems.append(Problem("name", "give the segment a name, as a text"))
+    if "criteria" in body or not partial:
+        try:
+            reading = read(body.get("criteria"), schema)
+        except Invalid as error:
+            problems += error.problems
+    if problems:
+        raise Invalid(problems)
+    return name, reading
+
+
+def read(criteria: Json, schema: Schema, path: str = "criteria") -> Reading:
+    """{"type": "and"|"or", "predicates": [...]} to a rule. Raises Invalid naming every problem."""
+    reader = _Reader(schema)
+    rule = reader.group(criteria, path, 1)
+    problems = reader.problems or limits(rule, path)
+    if problems:
+        raise Invalid(problems)
+    return Reading(rule, reader.declares)
+
+
+class _Reader:
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.problems: list[Problem] = []
+        self.declares: dict[str, Kind] = {}
+
+    def problem(self, path: str, message: str, allowed: tuple[str, ...] = ()) -> Rule:
+        self.problems.append(Problem(path, message, allowed))
+        return Any(())
+
+    def group(self, group: Json, path: str, depth: int) -> Rule:
+        if depth > MOST_LEVELS:
+            return self.problem(path, f"groups can be {MOST_LEVELS} deep")
+        if not isinstance(group, dict):
+            return self.problem(path, "give an object with type and predicates")
+        joiner, predicates = group.get("type"), group.get("predicates")
+        if not isinstance(joiner, str) or joiner not in _JOINERS:
+            self.problem(f"{path}.type", f"is {joiner!r}; use and or or", tuple(_JOINERS))
+        if not isinstance(predicates, list) or not predicates:
+            return self.problem(f"{path}.predicates", "give a list of at least one predicate")
+        rules = [self.predicate(each, f"{path}.predicates[{place}]", depth) for place, each in enumerate(predicates)]
+        if len(predicates) == 1 and isinstance(predicates[0], dict) and predicates[0].get("property") == NATIVE:
+            return rules[0]
+        return _JOINERS.get(str(joiner), All)(tuple(rules))
+
+    def predicate(self, predicate: Json, path: str, depth: int) -> Rule:
+        if not isinstance(predicate, dict):
+            return self.problem(path, "is not an object with property, operator, value and dataType")
+        if "predicates" in predicate:
+            return self.group(predicate, path, depth + 1)
+        if predicate.get("property") == NATIVE:
+            return self.native(predicate.get("value"), f"{path}.value")
+        reference, operator = predicate.get("property"), predicate.get("operator")
+        count = len(self.problems)
+        if not isinstance(reference, str) or not reference:
+            self.problem(f"{path}.property", "give the name of a property")
+        if not isinstance(operator, str) or not operator:
+            self.problem(f"{path}.operator", "give an operator")
+        data_type = predicate.get("dataType")
+        if not isinstance(data_type, str) or data_type not in DATA_TYPES:
+            self.problem(f"{path}.dataType", f"is {data_type!r}; use {listed(DATA_TYPES)}", tuple(DATA_TYPES))
+        if len(self.problems) > count:
+            return Any(())
+        kind = self.kind(str(reference), DATA_TYPES[str(data_type)])
+        if kind is None:
+            return Condition(str(reference), str(operator), None, path)  # check says what is wrong with the name
+        return self.condition(str(reference), kind, str(operator), predicate, path)
+
+    def native(self, node: Json, path: str) -> Rule:
+        try:
+            return read_node(node, path)
+        except Invalid as error:
+            self.problems += error.problems
+            return Any(())
+
+    def kind(self, reference: str, wanted: Kind) -> Kind | None:
+        """The type of a property; a custom one that nobody has yet takes the predicate's dataType."""
+        known = self.schema.get(reference)
+        if known is not None:
+            return known.kind
+        if not reference.startswith(CUSTOM):
+            return None
+        return self.declares.setdefault(reference.removeprefix(CUSTOM), wanted)
+
+    def condition(self, reference: str, kind: Kind, operator: str, predicate: Mapping[str, Json], path: str) -> Rule:
+        allowed = READ[kind]
+        if operator not in allowed:
+            message = f"{operator!r} does not go with {reference}, which is of type {kind}; use {listed(allowed)}"
+            return self.problem(f"{path}.operator", message, tuple(allowed))
+        ours, denied = allowed[operator]
+        value = predicate.get("value")
+        if ours == "is_known":
+            return _denied(Condition(reference, ours, None, path), denied)
+        if "value" not in predicate:
+            return self.problem(f"{path}.value", f"give a value for {operator}")
+        if ours == "is" and value == "":
+            return _denied(Condition(reference, "is_known", None, path), not denied)
+        return _denied(Condition(reference, ours, frozen(value), path), denied)
+
+
+def _denied(rule: Rule, denied: bool) -> Rule:
+    return Not(rule) if denied else rule
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+
+_WRITE: dict[Kind, dict[tuple[str, bool], str]] = {
+    kind: {ours: wire for wire, ours in reversed(table.items())} for kind, table in READ.items()
+}
+
+_DATA_TYPE = {
+    Kind.TEXT: "string",
+    Kind.NUMBER: "number",
+    Kind.BOOLEAN: "boolean",
+    Kind.DATE: "date",
+    Kind.LIST: "multiselect",
+    Kind.OPAQUE: "address",
+}
+
+
+class _NotSayable(Exception):
+    pass
+
+
+def write(rule: Rule | None, schema: Schema) -> dict[str, Json]:
+    """The criteria for a rule that came from elsewhere. What the dialect cannot say becomes one predicate that carries
+    the rule itself, which `read` takes back unchanged."""
+    if rule is None:
+        return _native({"any": []})
+    try:
+        grouped = rule if isinstance(rule, All | Any) else All((rule,))
+        return _group(grouped, schema)
+    except _NotSayable:
+        return _native(write_node(rule))
+
+
+def _native(node: dict[str, Json]) -> dict[str, Json]:
+    return {
+        "type": "and",
+        "predicates": [{"property": NATIVE, "operator": "is", "value": node, "dataType": "object"}],
+    }
+
+
+def _group(rule: All | Any, schema: Schema) -> dict[str, Json]:
+    if not rule.rules:
+        raise _NotSayable
+    joiner = "and" if isinstance(rule, All) else "or"
+    return {"type": joiner, "predicates": [_predicate(part, schema) for part in rule.rules]}
+
+
+def _predicate(rule: Rule, schema: Schema) -> dict[str, Json]:
+    match rule:
+        case All() | Any():
+            return _group(rule, schema)
+        case Condition():
+            return _condition(rule, False, schema)
+        case Not(Condition() as condition):
+            return _condition(condition, True, schema)
+    raise _NotSayable
+
+
+def _condition(condition: Condition, denied: bool, schema: Schema) -> dict[str, Json]:
+    known = schema.get(condition.property)
+    if known is None or condition.operator not in OPERATORS:
+        raise _NotSayable
+    wire = _WRITE[known.kind].get((condition.operator, denied))
+    if wire is None:
+        raise _NotSayable
+    value = "" if condition.operator == "is_known" else thawed(condition.value)
+    return {
+        "property": condition.property,
+        "operator": wire,
+        "value": value,
+        "dataType": _DATA_TYPE[known.kind],
+    }
+
+
+def write_segment(
+    pk: str, workspace: str, name: str, criteria: Json, created: datetime, updated: datetime
+) -> dict[str, Json]:
+    """One segment as create, get, update and list show it."""
+    return {
+        "_id": pk,
+        "workspaceId": workspace,
+        "name": name,
+        "criteria": criteria,
+        "createdAt": iso(milliseconds(created)),
+        "updatedAt": iso(milliseconds(updated)),
+    }

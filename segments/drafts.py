@@ -1,0 +1,109 @@
+"""Save what somebody wants a segment to be: all of it, or nothing and every reason why."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from contacts import properties
+from contacts.schema import CUSTOM, Schema, custom_type
+from contacts.values import Kind, Refused, clean
+from segments import references
+from segments.models import Segment
+from segments.rules import tree
+from segments.rules.check import check
+from workspaces.locks import lock
+from workspaces.models import Workspace
+from workspaces.problems import Invalid, Problem
+
+LONGEST_NAME = 500
+
+
+@dataclass
+class Draft:
+    """What to save. None leaves a part as it is; `rule_given` tells "no rule" from "leave the rule"."""
+
+    name: str | None = None
+    rule: tree.Rule | None = None
+    rule_given: bool = False
+    declares: dict[str, Kind] = field(default_factory=dict)
+    dialect: str = ""
+    document: Any = None  # the rule as it was sent, to be echoed
+
+
+def create(workspace: Workspace, draft: Draft, author: User | None = None) -> Segment:
+    """Raises Invalid."""
+    return _save(Segment(workspace=workspace, created_by=author), draft)
+
+
+def update(segment: Segment, draft: Draft) -> Segment:
+    """Raises Invalid."""
+    return _save(segment, draft)
+
+
+def _save(segment: Segment, draft: Draft) -> Segment:
+    workspace = segment.workspace
+    with transaction.atomic():
+        # Names and references are checked under this lock: two saves at once cannot make a circle or a name twice.
+        lock("segments", workspace.pk)
+        problems = _name(segment, draft) + _rule(segment, draft)
+        if problems:
+            raise Invalid(problems)
+        try:
+            properties.declare(workspace, draft.declares)
+        except ValidationError as error:
+            raise Invalid(Problem("", message) for message in error.messages) from None
+        if draft.name is not None:
+            segment.name = clean(draft.name)
+        if draft.rule_given:
+            segment.rule = None if draft.rule is None else tree.write(draft.rule)
+            sent = {"dialect": draft.dialect, "rule": segment.rule, "body": draft.document}
+            segment.document = sent if draft.dialect else None
+        # One clock for both times of a new segment; the model's own defaults are for raw SQL.
+        segment.updated_at = timezone.now()
+        if segment._state.adding:
+            segment.created_at = segment.updated_at
+        segment.save()
+    return segment
+
+
+def _name(segment: Segment, draft: Draft) -> list[Problem]:
+    if draft.name is None:
+        return []
+    try:
+        name = clean(draft.name)
+    except Refused as error:
+        return [Problem("name", str(error))]
+    if not name.strip():
+        return [Problem("name", "give the segment a name")]
+    if len(name) > LONGEST_NAME:
+        return [Problem("name", f"is longer than {LONGEST_NAME} characters")]
+    namesakes = segment.workspace.segments.live().filter(name=name).exclude(pk=segment.pk)
+    if segment.name_is_unique and namesakes.exists():
+        return [Problem("name", f"a segment called {name} exists already; choose another name")]
+    return []
+
+
+def _rule(segment: Segment, draft: Draft) -> list[Problem]:
+    if draft.rule is None:
+        return []
+    problems: list[Problem] = []
+    for name in draft.declares:
+        try:
+            properties.check_name(name)
+        except Refused as error:
+            problems.append(Problem("criteria", f"{CUSTOM}{name} {error}"))
+    try:
+        check(draft.rule, schema_with(properties.schema(segment.workspace), draft.declares))
+        references.in_order(segment.workspace, draft.rule, segment)
+    except Invalid as error:
+        problems += error.problems
+    return problems
+
+
+def schema_with(schema: Schema, declares: dict[str, Kind]) -> Schema:
+    """The properties as they will be once these are declared."""
+    return schema.plus(custom_type(name, name, kind, None) for name, kind in declares.items())
