@@ -6,7 +6,7 @@ to give wrong answers.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +27,7 @@ Ids = NDArray[np.int64]
 
 DELTA = 0  # the `first_id` of the delta; contact ids begin at 1
 ROWS_A_FETCH = 65_536
+MANY = 50_000  # marks, after whose deletion it is worth clearing away what is left of them
 
 
 class SnapshotBusy(Exception):
@@ -60,7 +61,7 @@ def refresh(workspace: Workspace | str, *, patience_ms: int | None = None) -> Re
             return Refreshed(0, 0, merged=False)
         schema = _schema(cursor, workspace_id)
         done = _Refresh(cursor, workspace_id, schema).take_in(written)
-    if done.merged:
+    if done.written >= MANY:
         _vacuum()
     return done
 
@@ -117,7 +118,6 @@ class _Refresh:
         self.workspace_id = workspace_id
         self.schema = schema
         self.types = {type_.column: type_ for type_ in [*BUILTIN_TYPES.values(), *schema.own.values()]}
-        self.kinds = {column: type_.kind for column, type_ in self.types.items()}
 
     def take_in(self, written: Ids) -> Refreshed:
         self._delete_columns_of_deleted_properties()
@@ -125,7 +125,7 @@ class _Refresh:
         if len(delta) + len(written) <= settings.SNAPSHOT_DELTA_BEFORE_MERGE:
             changed = self._changed(written)
             self._drop(DELTA)
-            self._write(DELTA, pl.concat([delta.filter(~_among(delta, written)), changed]).sort(ID))
+            self._write(DELTA, pl.concat([delta.filter(~_among(delta, written)), changed], how="diagonal").sort(ID))
             return Refreshed(len(written), int(changed[GONE].sum()), merged=False)
         self._merge(delta)
         self._drop(DELTA)
@@ -139,11 +139,11 @@ class _Refresh:
     def _changed(self, ids: Ids) -> pl.DataFrame:
         """These contacts as they are now, by id: typed columns and whether each is gone."""
         live = pl.concat(list(self._fetch(ids)))
+        live = live.select(column.name for column in live if column.null_count() < len(column) or column.name == ID)
         gone = np.setdiff1d(ids, live[ID].to_numpy(), assume_unique=True)
-        nothing = {column: columns.nothing(kind, len(gone)) for column, kind in self.kinds.items()}
-        return pl.concat(
-            [live.with_columns(pl.lit(False).alias(GONE)), pl.DataFrame({ID: gone, **nothing, GONE: gone > 0})]
-        ).sort(ID)
+        flags = [pl.lit(False).alias(GONE)], [pl.lit(True).alias(GONE)]
+        parts = live.with_columns(flags[0]), pl.DataFrame({ID: gone}).with_columns(flags[1])
+        return pl.concat(parts, how="diagonal").sort(ID)
 
     def _fetch(self, ids: Ids) -> Iterator[pl.DataFrame]:
         """The live contacts among these, piece by piece; PostgreSQL works on the next while we work on this one."""
@@ -160,10 +160,9 @@ class _Refresh:
         return extract.copy_out(self.cursor, self.workspace_id, self.types, ids.tolist())
 
     def _delta(self) -> pl.DataFrame:
-        stored = self._stored(DELTA, [ID, *self.kinds, GONE])
-        ids = stored.get(ID, pl.Series([], dtype=pl.Int64))
-        values = {name: stored.get(name, columns.nothing(kind, len(ids))) for name, kind in self.kinds.items()}
-        return pl.DataFrame({ID: ids, **values, GONE: stored.get(GONE, pl.Series([], dtype=pl.Boolean))})
+        return pl.DataFrame(
+            self._stored(DELTA) or {ID: pl.Series([], dtype=pl.Int64), GONE: pl.Series([], dtype=pl.Boolean)}
+        )
 
     def _merge(self, changed: pl.DataFrame) -> None:
         """Rewrite the chunks that these changed contacts belong to."""
@@ -185,15 +184,14 @@ class _Refresh:
         if first_id is None or self._lies_behind_full(first_id, changed):
             self._write_chunks(live)
             return
-        stored = self._stored(first_id, [ID, *self.kinds])
-        nothing = {name: columns.nothing(kind, len(stored[ID])) for name, kind in self.kinds.items()}
-        old = pl.DataFrame({ID: stored[ID], **nothing, **stored})
+        old = pl.DataFrame(self._stored(first_id))
         self._drop(first_id)
-        self._write_chunks(pl.concat([old.filter(~_among(old, changed[ID].to_numpy())), live]).sort(ID))
+        kept = old.filter(~_among(old, changed[ID].to_numpy()))
+        self._write_chunks(pl.concat([kept, live], how="diagonal").sort(ID))
 
     def _lies_behind_full(self, first_id: int, changed: pl.DataFrame) -> bool:
         """Whether all of these come after a chunk that has no room for them: then it need not be rewritten."""
-        ids = self._stored(first_id, [ID])[ID]
+        ids = self._stored(first_id, ID)[ID]
         return len(ids) + len(changed) > settings.SNAPSHOT_CHUNK and ids[-1] < changed[ID][0]
 
     def _write_chunks(self, frame: pl.DataFrame) -> None:
@@ -202,14 +200,15 @@ class _Refresh:
         for start, end in itertools.pairwise(len(frame) * chunk // max(chunks, 1) for chunk in range(chunks + 1)):
             self._write(int(frame[ID][start]), frame[start:end])
 
-    def _stored(self, first_id: int, names: Sequence[str]) -> dict[str, pl.Series]:
+    def _stored(self, first_id: int, column: str | None = None) -> dict[str, pl.Series]:
         self.cursor.execute(
             'SELECT "column", data FROM contacts_snapshotcolumn'
-            ' WHERE workspace_id = %s AND first_id = %s AND "column" = ANY(%s)',
-            [self.workspace_id, first_id, list(names)],
+            " WHERE workspace_id = %(workspace)s AND first_id = %(first)s"
+            ' AND (%(column)s::text IS NULL OR "column" = %(column)s)',
+            {"workspace": self.workspace_id, "first": first_id, "column": column},
             binary=True,
         )
-        return {column: columns.unpack(data) for column, data in self.cursor}
+        return {name: columns.unpack(data) for name, data in self.cursor}
 
     def _drop(self, first_id: int) -> None:
         self.cursor.execute(
@@ -233,7 +232,7 @@ class _Refresh:
     def _delete_columns_of_deleted_properties(self) -> None:
         self.cursor.execute(
             'DELETE FROM contacts_snapshotcolumn WHERE workspace_id = %s AND "column" <> ALL(%s)',
-            [self.workspace_id, [ID, GONE, *self.kinds]],
+            [self.workspace_id, [ID, GONE, *self.types]],
         )
 
 

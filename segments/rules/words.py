@@ -31,9 +31,9 @@ def _clause(rule: Checked, name: NameOf) -> str:
         case NotOf(Test() as test):
             return _denied(test)
         case Member(segment):
-            return f"in {_quoted(name(segment))}"
+            return f"who are in {_quoted(name(segment))}"
         case NotOf(Member(segment)):
-            return f"not in {_quoted(name(segment))}"
+            return f"who are not in {_quoted(name(segment))}"
         case NotOf(part):
             return f"not ({_clause(part, name)})"
         case AllOf(()):
@@ -71,8 +71,9 @@ def _values(test: Test, denied: bool = False) -> str:
 
 
 def _label(test: Test) -> str:
+    """In mid-sentence: "plan" for Plan, but NPS and TotalCharges as they are."""
     label = test.property.label
-    return label[:1].lower() + label[1:] if test.property.reference == test.property.column else label
+    return label[:1].lower() + label[1:] if label[1:].islower() else label
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,64 @@
+"""One workspace, its key, and clients that use it."""
+
+import json
+
+import pytest
+from django.test import Client
+
+from contacts import snapshot
+from workspaces.models import ApiKey, Workspace
+
+DEMO = "6660175570fbd8a9c22bedfb"  # the workspace of the documented examples
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache():
+    snapshot.cache.clear()
+
+
+@pytest.fixture
+def shop(db):
+    return Workspace.objects.create(pk=DEMO, name="Demo shop", timezone="Europe/Madrid")
+
+
+@pytest.fixture
+def rival(db):
+    return Workspace.objects.create(name="Rival shop")
+
+
+class Api:
+    """A program that holds a key, speaking JSON."""
+
+    def __init__(self, key: str) -> None:
+        self.key, self.client = key, Client(raise_request_exception=False)
+
+    def __call__(self, method, path, body=None, **headers):
+        content = body if isinstance(body, bytes | str) or body is None else json.dumps(body)
+        sent = {"x-api-key": self.key} if self.key else {}
+        return self.client.generic(
+            method, path, content or "", content_type="application/json", headers={**sent, **headers}
+        )
+
+    def get(self, path, **query):
+        return self.client.get(path, query, headers={"x-api-key": self.key})
+
+    def post(self, path, body):
+        return self("POST", path, body)
+
+    def patch(self, path, body):
+        return self("PATCH", path, body)
+
+
+@pytest.fixture
+def key(shop):
+    return ApiKey.objects.issue(shop, "tests", "write")[1]
+
+
+@pytest.fixture
+def api(key):
+    return Api(key)
+
+
+@pytest.fixture
+def rival_api(rival):
+    return Api(ApiKey.objects.issue(rival, "tests", "write")[1])
