@@ -25,7 +25,6 @@ import psycopg
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from numpy.typing import NDArray
-from psycopg import sql
 
 from contacts import extract, properties
 from contacts.builtin import BUILTIN
@@ -33,7 +32,7 @@ from contacts.models import MOST_PROPERTIES
 from contacts.refresh import refresh
 from contacts.schema import CUSTOM, TAG, Schema
 from contacts.upserts import LONGEST_KEY
-from contacts.values import Kind, Refused, as_email, as_phone, clean, span, stored
+from contacts.values import Kind, Refused, as_date, as_email, as_phone, clean, stored
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem, listed
 
@@ -213,7 +212,6 @@ def _encoding(file: BinaryIO, named: str | None) -> str:
 # --- which column is which property --------------------------------------------------------------------------------
 
 KEYS = ("externalId", "email", "phone")
-LOCKED = ("email", "phone")  # no constraint keeps these unique
 LEFT_OUT = "-"  # as a target: the column is not imported
 
 _PREFIXES = {CUSTOM: CUSTOM, "attributes.": CUSTOM, "properties.": CUSTOM, TAG: TAG}
@@ -385,11 +383,14 @@ def looks_like(text: str, zone: tzinfo) -> Kind:
         return Kind.NUMBER if exact else Kind.TEXT
     if match["date"]:
         try:
-            span(text, zone)
+            _date(text, zone)
         except Refused:
             return Kind.TEXT
         return Kind.DATE
     return Kind.BOOLEAN
+
+
+_date = functools.lru_cache(20_000)(as_date)  # files have few different days
 
 
 @dataclass(frozen=True)
@@ -543,6 +544,8 @@ def _value(column: Column, text: str, zone: tzinfo) -> Any:
         return _BUILTIN_CELLS[column.reference](text)
     if column.kind is Kind.LIST:
         return stored(Kind.LIST, [item.strip() for item in _SEPARATORS.split(text)], zone)
+    if column.kind is Kind.DATE:
+        return _date(text, zone)
     return stored(column.kind, text, zone)
 
 
@@ -716,14 +719,20 @@ _COPY = """
     FROM STDIN
 """
 
+# The planner would rather read a whole workspace for every batch than look up its few people by an index.
+_LOOK_UP = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+
 # Nothing forbids two contacts with one address, so whoever may add an address holds its lock; in order, lest two
-# wait for each other.
-_LOCK = sql.SQL("""
-    SELECT count(pg_advisory_xact_lock(key)) FROM (
-        SELECT DISTINCT hashtextextended({name} || ':' || {workspace} || ':' || lower({field}), 0) AS key
-        FROM staged ORDER BY key OFFSET 0
-    ) AS keys
-""")
+# wait for each other. Numbers are added by imports alone: one lock for all of them will do.
+_LOCK: dict[str, LiteralString] = {
+    "email": """
+        SELECT count(pg_advisory_xact_lock(key)) FROM (
+            SELECT DISTINCT hashtextextended('email:' || %s || ':' || lower(email), 0) AS key
+            FROM staged ORDER BY key OFFSET 0
+        ) AS keys
+    """,
+    "phone": "SELECT pg_advisory_xact_lock(hashtextextended('phone:' || %s, 0))",
+}
 
 # Python and PostgreSQL do not lower every letter alike, so two rows may turn out here to be one person.
 _DROP_REPLACED = """
@@ -837,28 +846,33 @@ def write(workspace_id: str, plan: Plan, rows: Sequence[Row], *, dry_run: bool =
 
 def _write(cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, rows: Sequence[Row]) -> Written:
     key = plan.key_column.reference
-    cursor.execute(_STAGE)
-    with cursor.copy(_COPY) as copy:
-        for row in rows:
-            copy.write_row(row)
-    cursor.execute("ANALYZE staged")
+    _stage(cursor, rows)
     skipped: list[Skipped] = []
-    if key in LOCKED:
-        words = {"name": sql.Literal(key), "field": sql.Identifier(key), "workspace": sql.Literal(workspace_id)}
-        cursor.execute(_LOCK.format(**words))
+    if key in _LOCK:
+        cursor.execute(_LOCK[key], [workspace_id])
     if key == "email":
         cursor.execute(_DROP_REPLACED)
         skipped += _replaced(plan.key_column.header, cursor)
+    if key != "phone":  # no index leads to these
+        cursor.execute(_LOOK_UP)
     cursor.execute(_MATCH[key], [workspace_id])
+    cursor.execute(_LOOK_UP)
     if key != "externalId" and (header := plan.header("externalId")):
         cursor.execute(_DROP_TAKEN, [workspace_id])
         skipped += [Skipped(line, header, value, "is somebody else's external id") for line, value in cursor]
     [(known, new)] = cursor.execute("SELECT count(contact_id), count(*) - count(contact_id) FROM staged").fetchall()
-    updated = cursor.execute(_UPDATE, [workspace_id]).rowcount
-    created = cursor.execute(_INSERT, [workspace_id]).rowcount
+    updated = cursor.execute(_UPDATE, [workspace_id]).rowcount if known else 0
+    created = cursor.execute(_INSERT, [workspace_id]).rowcount if new else 0
     if created != new:
         raise _Raced
     return Written(created, updated, known - updated, skipped)
+
+
+def _stage(cursor: psycopg.Cursor[Any], rows: Iterable[Row]) -> None:
+    cursor.execute(_STAGE)
+    with cursor.copy(_COPY) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _replaced(header: str, found: Iterable[tuple[int, str, int]]) -> list[Skipped]:
@@ -930,7 +944,7 @@ def _declared(workspace: Workspace, plan: Plan) -> Plan:
 
 def _take_in(workspace: Workspace, source: Source, survey: Survey, watcher: Watcher, *, dry_run: bool) -> Outcome:
     outcome, refreshed = Outcome(), 0
-    size = ROWS_A_LOCKED_BATCH if survey.plan.key_column.reference in LOCKED else ROWS_A_BATCH
+    size = ROWS_A_LOCKED_BATCH if survey.plan.key_column.reference == "email" else ROWS_A_BATCH
     for batch in source.batches(len(survey.plan.columns), size):
         _take_in_batch(workspace, batch, survey, outcome, watcher, dry_run=dry_run)
         watcher.written(outcome)

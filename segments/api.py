@@ -43,7 +43,7 @@ class SegmentViewSet(ViewSet):
     def partial_update(self, request: Request, segment_id: str) -> Response:
         segment = _segment(request, segment_id)
         draft = _draft(request.data, segment.workspace, partial=True)
-        if draft.name is not None or draft.rule_given:
+        if draft.says_something:
             segment = drafts.update(segment, draft)
         return _success({"segment": _written(segment, properties.schema(segment.workspace))}, 200, _warnings(draft))
 
@@ -85,10 +85,12 @@ def _written(segment: Segment, schema: Schema) -> dict[str, Any]:
 
 
 def _draft(body: Any, workspace: Workspace, partial: bool) -> Draft:
-    name, reading = swipeone.read_body(body, properties.schema(workspace), partial)
-    if reading is None:
-        return Draft(name)
-    return Draft(name, reading.rule, True, reading.declares, swipeone.NAME, body["criteria"])
+    read = swipeone.read_body(body, properties.schema(workspace), partial)
+    draft = Draft(read.name, declares=read.declares, problems=read.problems)
+    if read.rule is not None:
+        draft.rule, draft.rule_given = read.rule, True
+        draft.dialect, draft.document = swipeone.NAME, body.get("criteria")
+    return draft
 
 
 def _warnings(draft: Draft) -> list[str]:

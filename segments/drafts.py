@@ -32,6 +32,11 @@ class Draft:
     declares: dict[str, Kind] = field(default_factory=dict)
     dialect: str = ""
     document: Any = None  # the rule as it was sent, to be echoed
+    problems: list[Problem] = field(default_factory=list)  # found while reading; they are reported with all others
+
+    @property
+    def says_something(self) -> bool:
+        return self.name is not None or self.rule_given or bool(self.problems)
 
 
 def create(workspace: Workspace, draft: Draft, author: User | None = None) -> Segment:
@@ -49,7 +54,7 @@ def _save(segment: Segment, draft: Draft) -> Segment:
     with transaction.atomic():
         # Names and references are checked under this lock: two saves at once cannot make a circle or a name twice.
         lock("segments", workspace.pk)
-        problems = _name(segment, draft) + _rule(segment, draft)
+        problems = draft.problems + _name(segment, draft) + _rule(segment, draft)
         if problems:
             raise Invalid(problems)
         try:

@@ -99,38 +99,34 @@ NATIVE = "segmenter.rule"
 
 @dataclass
 class Reading:
-    """A rule that was read, and the custom properties that it is the first to name."""
+    """What a body says: a name and a rule where it has them, the custom properties that the rule is the first to
+    name, and everything that is wrong with it. Where something is wrong the rule has gaps and must not be used."""
 
-    rule: Rule
+    name: str | None = None
+    rule: Rule | None = None
     declares: dict[str, Kind] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
 
 
-def read_body(body: Json, schema: Schema, partial: bool) -> tuple[str | None, Reading | None]:
-    """The name and the rule of a create or (partial) update. Raises Invalid naming every problem of both."""
+def read_body(body: Json, schema: Schema, partial: bool) -> Reading:
+    """A create, or a partial update: {"name": ..., "criteria": ...}."""
     if not isinstance(body, dict):
-        raise Invalid([Problem("", "give an object with name and criteria")])
-    problems: list[Problem] = []
-    name, reading = body.get("name"), None
-    if not isinstance(name, str) and ("name" in body or not partial):
-        problems.append(Problem("name", "give the segment a name, as a text"))
+        return Reading(problems=[Problem("", "give an object with name and criteria")])
+    reading = Reading()
     if "criteria" in body or not partial:
-        try:
-            reading = read(body.get("criteria"), schema)
-        except Invalid as error:
-            problems += error.problems
-    if problems:
-        raise Invalid(problems)
-    return name, reading
+        reading = read(body.get("criteria"), schema)
+    if isinstance(body.get("name"), str):
+        reading.name = body["name"]
+    elif "name" in body or not partial:
+        reading.problems.insert(0, Problem("name", "give the segment a name, as a text"))
+    return reading
 
 
 def read(criteria: Json, schema: Schema, path: str = "criteria") -> Reading:
-    """{"type": "and"|"or", "predicates": [...]} to a rule. Raises Invalid naming every problem."""
+    """{"type": "and"|"or", "predicates": [...]} to a rule."""
     reader = _Reader(schema)
     rule = reader.group(criteria, path, 1)
-    problems = reader.problems or limits(rule, path)
-    if problems:
-        raise Invalid(problems)
-    return Reading(rule, reader.declares)
+    return Reading(None, rule, reader.declares, reader.problems or limits(rule, path))
 
 
 class _Reader:

@@ -48,6 +48,7 @@ def serve(host: str, port: int, workers: int) -> None:
             workers=workers,
             blocking_threads=THREADS_A_WORKER,
             respawn_failed_workers=True,
+            websockets=False,
         ).serve()
     finally:
         stopped.set()

@@ -1,0 +1,334 @@
+"""The admin of contacts, the properties that they may have and their substitution tags."""
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from contacts import properties, upserts
+from contacts.builtin import BUILTIN
+from contacts.models import MOST_PROPERTIES, Contact, Property, SubstitutionTag
+from contacts.schema import CUSTOM, Schema
+from contacts.values import Refused, as_opaque, as_phone, as_text, clean
+from workspaces.admin import ScopedAdmin, WorkspaceFilter, workspaces
+from workspaces.locks import lock
+from workspaces.models import Workspace
+from workspaces.problems import Invalid, Problem, listed
+
+MOST_LISTED = 10_000  # contacts; PostgreSQL would walk through everything in front of a page farther back
+
+
+class JsonField(forms.Field):
+    """JSON, an object or a list, that stands as it was typed until it is right. Nothing typed: an empty one."""
+
+    widget = AdminTextareaWidget
+
+    def __init__(self, shape: type, **kwargs: Any) -> None:
+        self.shape = shape
+        super().__init__(required=False, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+    def to_python(self, value: str | None) -> Any:
+        if not (value or "").strip():
+            return self.shape()
+        try:
+            found = as_opaque(
+                json.loads(value or "", object_pairs_hook=_object, parse_constant=_no, parse_float=_finite)
+            )
+        except Refused as error:
+            raise ValidationError(f"This {error}.") from None
+        except ValueError as error:
+            raise ValidationError(f"This is not JSON: {error}.") from None
+        except RecursionError:
+            raise ValidationError("This is nested too deeply.") from None
+        if not isinstance(found, self.shape):
+            raise ValidationError(
+                'Give a list, like ["a", "b"].' if self.shape is list else 'Give an object, like {"a": 1}.'
+            )
+        return found
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return not same(initial, self.to_python(data))
+        except ValidationError:
+            return True
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are written alike: for Python 1 equals true."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise Refused(f"names {next(name for name in names if names.count(name) > 1)!r} twice")
+    return found
+
+
+def _no(constant: str) -> Any:
+    raise Refused(f"holds {constant}, which JSON does not have")
+
+
+def _finite(numeral: str) -> float:
+    if not math.isfinite(float(numeral)):
+        raise Refused(f"holds a number that is too large, {numeral}")
+    return float(numeral)
+
+
+# --- properties and tags -------------------------------------------------------------------------------------------
+
+
+class PropertyForm(forms.ModelForm):
+    options = JsonField(list, help_text='The values offered for choice, like ["free", "pro"].')
+
+    def clean_name(self) -> str:
+        try:
+            return properties.check_name(self.cleaned_data["name"])
+        except Refused as error:
+            raise ValidationError(f"This {error}.") from None
+
+    def clean_options(self) -> list[Any]:
+        for option in self.cleaned_data["options"]:
+            try:
+                as_text(option)
+            except Refused:
+                raise ValidationError(f"{json.dumps(option)} is not a single value.") from None
+        return list(self.cleaned_data["options"])
+
+    def clean(self) -> dict[str, Any] | None:
+        if workspace := self.cleaned_data.get("workspace"):  # asked for while there is no property yet
+            lock("snapshot", workspace.pk)  # as in properties.declare: nobody else adds one until this is saved
+            if workspace.properties.count() >= MOST_PROPERTIES:
+                self.add_error(None, f"A workspace can have {MOST_PROPERTIES} custom properties; {workspace} has them.")
+        return super().clean()
+
+
+@admin.register(Property)
+class PropertyAdmin(ScopedAdmin):
+    form = PropertyForm
+    fields = ("workspace", "name", "type", "label", "options")
+    fixed = ("workspace", "name", "type")
+    list_display = ("name", "label", "type", "workspace", "created_at")
+    list_filter = (("workspace", WorkspaceFilter), "type")
+    list_select_related = ("workspace",)
+    search_fields = ("name", "label")
+
+
+class SubstitutionTagForm(forms.ModelForm):
+    def clean_tag(self) -> str:
+        try:
+            return clean(self.cleaned_data["tag"])
+        except Refused as error:
+            raise ValidationError(f"This {error}.") from None
+
+    def clean(self) -> dict[str, Any] | None:
+        if workspace := self.cleaned_data.get("workspace"):
+            lock("snapshot", workspace.pk)  # as in properties.declare_tags
+        return super().clean()
+
+
+@admin.register(SubstitutionTag)
+class SubstitutionTagAdmin(ScopedAdmin):
+    form = SubstitutionTagForm
+    fields = ("workspace", "tag", "fallback", "description")
+    fixed = ("workspace", "tag")
+    list_display = ("tag", "fallback", "description", "workspace")
+    list_filter = (("workspace", WorkspaceFilter),)
+    list_select_related = ("workspace",)
+    search_fields = ("tag", "description")
+
+
+# --- contacts ------------------------------------------------------------------------------------------------------
+
+_COLUMNS = {row.column: row for row in BUILTIN.values() if row.column and row.writable}
+_PROFILE = {row.name: row for row in BUILTIN.values() if row.sql.startswith("profile ")}
+
+
+class ContactForm(forms.ModelForm):
+    """Takes what the API's upsert takes, read in the same way, but declares no properties.
+
+    Only what is changed is checked: a value that was there before is in nobody's way.
+    """
+
+    tags = JsonField(list, help_text='Like ["vip", "beta"].')
+    profile = JsonField(dict, help_text=f'Like {{"country": "ES"}}. There are {listed(_PROFILE, "and")}.')
+    custom = JsonField(dict, help_text='The workspace\'s own properties by name, like {"plan": "pro"}.')
+    substitution_tags = JsonField(dict, help_text='Values for messages by tag, like {"coupon": "SUMMER"}.')
+
+    class Meta:
+        model = Contact
+        fields = (
+            *("workspace", "email", "phone", "external_id", "first_name", "last_name", "lifecycle"),
+            *("tags", "profile", "custom", "substitution_tags"),
+        )
+        widgets = dict.fromkeys(("email", "phone", "external_id", "first_name", "last_name"), AdminTextInputWidget)
+
+    def clean(self) -> dict[str, Any]:
+        workspace = self.instance.workspace if self.instance.pk else self.cleaned_data.get("workspace")
+        if workspace:
+            self.take(properties.schema(workspace))
+            self.check_external_id(workspace)
+        return self.cleaned_data
+
+    def take(self, schema: Schema) -> None:
+        columns = [name for name in self.changed_data if name in _COLUMNS and name in self.cleaned_data]
+        document = {_COLUMNS[name].name: self.cleaned_data[name] for name in columns}
+        profile = self.added("profile", _profile_problem)
+        custom = self.added("custom", lambda name: _custom_problem(name, schema))
+        tags = self.added("substitution_tags")
+        document |= {**profile, "customProperties": custom, "substitutionTags": tags}
+        try:
+            change = upserts.read(document, schema)
+        except Invalid as error:
+            for problem in error.problems:
+                self.refuse(problem)
+            return
+        self.cleaned_data |= change.columns
+        self.merge("profile", profile, change.profile)
+        self.merge("custom", custom, change.custom)
+        self.merge("substitution_tags", tags, change.substitution_tags)
+
+    def added(self, field: str, problem_of: Callable[[str], str] = lambda name: "") -> dict[str, Any]:
+        """The entries of an object that are new or different, without those that have a problem."""
+        held, typed = getattr(self.instance, field), self.cleaned_data.get(field, {})
+        new = {name: value for name, value in typed.items() if name not in held or not same(held[name], value)}
+        problems = {name: problem for name in new if (problem := problem_of(name))}
+        for problem in problems.values():
+            self.add_error(field, problem)
+        return {name: value for name, value in new.items() if name not in problems}
+
+    def merge(self, field: str, added: dict[str, Any], taken: dict[str, Any]) -> None:
+        if field in self.cleaned_data:
+            kept = {name: value for name, value in self.cleaned_data[field].items() if name not in added}
+            self.cleaned_data[field] = kept | {name: value for name, value in taken.items() if value is not None}
+
+    def refuse(self, problem: Problem) -> None:
+        """Say a problem of the API's document at the field of this form."""
+        key, _, name = problem.path.partition(".")
+        if name:
+            self.add_error("custom" if key == "customProperties" else "substitution_tags", f"{name} {problem.message}")
+        elif BUILTIN[key].column:
+            self.add_error(BUILTIN[key].column, f"{BUILTIN[key].label} {problem.message}")
+        else:
+            self.add_error("profile", f"{key} {problem.message}")
+
+    def check_external_id(self, workspace: Workspace) -> None:
+        external_id = self.cleaned_data.get("external_id")
+        if external_id and "external_id" in self.changed_data:
+            lock("external_id", workspace.pk, external_id.lower())  # the one of upserts
+            holder = workspace.contacts.filter(external_id=external_id).exclude(pk=self.instance.pk).first()
+            if holder:
+                self.add_error("external_id", f"{holder} has this external id already.")
+
+
+def _profile_problem(name: str) -> str:
+    if name not in _PROFILE:
+        nearest = difflib.get_close_matches(name, _PROFILE, 3)
+        return f"There is no {name!r} here" + (f"; did you mean {listed(nearest)}?" if nearest else ".")
+    return "" if _PROFILE[name].writable else f"Nobody can set {name}."
+
+
+def _custom_problem(name: str, schema: Schema) -> str:
+    if schema.get(CUSTOM + name.strip()):
+        return ""
+    try:
+        properties.check_name(name)
+    except Refused as error:
+        return f"{name} {error}."
+    nearest = [reference.removeprefix(CUSTOM) for reference in schema.nearest(CUSTOM + name)]
+    return f"There is no property {name!r}" + (f"; did you mean {listed(nearest)}?" if nearest else ".")
+
+
+class AtLeast(int):
+    """A count that stopped counting."""
+
+    def __str__(self) -> str:
+        return f"{int(self):,} or more"
+
+
+class BoundedPaginator(Paginator):
+    @cached_property
+    def count(self) -> int:
+        found = cast(QuerySet, self.object_list).order_by()[:MOST_LISTED].count()
+        return AtLeast(found) if found == MOST_LISTED else found
+
+
+class ChosenOnly(ActionForm):
+    """Actions are for those ticked; "all" would reach behind the end of a cut list."""
+
+    def clean_select_across(self) -> bool:
+        return False
+
+
+@admin.register(Contact)
+class ContactAdmin(ScopedAdmin):
+    form = ContactForm
+    readonly_fields = ("wire_id", "created_at", "updated_at")
+    list_display = ("__str__", "email", "phone", "external_id", "workspace", "lifecycle", "updated_at")
+    list_filter = (("workspace", WorkspaceFilter), "lifecycle")
+    list_select_related = ("workspace",)
+    ordering = ("-id",)
+    sortable_by = ()
+    # A list of a million: nothing may count, sort or search through all of it.
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = BoundedPaginator
+    action_form = ChosenOnly
+    search_fields = ("email",)
+    search_help_text = "The beginning of an e-mail address, or a whole external id, phone number or id."
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ContactForm.Meta.fields if obj is None else (*ContactForm.Meta.fields, *self.readonly_fields)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        # The indexes begin with the workspace, so a superuser's search names all of them.
+        seen = list(workspaces(request, self.role_to_look).values_list("pk", flat=True))
+        return queryset.alias(lowered=Lower("email")).filter(_meant(term), workspace__in=seen), False
+
+    def save_model(self, request: HttpRequest, obj: Contact, form: forms.ModelForm, change: bool) -> None:
+        obj.updated_at = timezone.now()
+        if "substitution_tags" in form.changed_data:
+            properties.declare_tags(obj.workspace, obj.substitution_tags)
+        if change:
+            obj.save(update_fields=[*form.changed_data, "updated_at"])
+        else:
+            obj.created_at = obj.updated_at
+            obj.save()
+
+
+_NUMERAL, _HEX_ID, _PHONE = (
+    re.compile(shape, re.ASCII) for shape in (r"\d{1,18}", r"0{8}[0-9a-f]{16}", r"\+?[\d ().-]{6,}")
+)
+
+
+def _meant(term: str) -> Q:
+    """The contacts that a search may mean, each by an index (but phone numbers, which have none)."""
+    meant = Q(external_id=term) | (Q(lowered__startswith=term.lower()) & ~Q(email=""))
+    if _NUMERAL.fullmatch(term):
+        meant |= Q(pk=int(term))
+    if _HEX_ID.fullmatch(term):
+        meant |= Q(pk=int(term, 16))
+    if _PHONE.fullmatch(term):
+        meant |= Q(phone=as_phone(term))
+    return meant
