@@ -154,14 +154,14 @@ class _Found:
         loaded = _load(self.workspace_id, set(keys.values()))
         if loaded is None:
             return None
-        layers = [self._marked_layer()]
+        layers = [self._marked_layer()] if self.written[0] else []
         if deltas:
             gone = np.flatnonzero(loaded[keys[DELTA, GONE]].to_numpy())
             layers.append(self._layer({name: loaded[keys[DELTA, name]] for name, _ in own}, gone))
         if chunks:
             replaced = _places(keys[1, ID], keys[DELTA, ID], loaded)
             layers.append(self._layer({name: loaded[keys[1, name]] for name, _ in own}, replaced))
-        return Reading([layer for layer in layers if len(layer.ids)], self.schema, self.now)
+        return Reading(layers, self.schema, self.now)
 
     @property
     def _types(self) -> dict[str, PropertyType]:

@@ -142,7 +142,9 @@ _NOBODY: Ids = np.empty(0, dtype=np.int64)
 def _pins(segments: Iterable[Segment], moment: int) -> dict[str, tuple[Ids, Ids]]:
     """Who is pinned in and who out of each segment at a moment, ascending."""
     held = {each.pk: (_bitmap(each.included), _bitmap(each.excluded)) for each in segments}
-    expiring = Pin.objects.filter(segment__in=held, expires_at__gt=moment_of(moment))
+    if not held:
+        return {}
+    expiring = Pin.objects.order_by().filter(segment__in=held, expires_at__gt=moment_of(moment))
     for segment, contact, kind in expiring.values_list("segment_id", "contact_id", "kind"):
         held[segment][kind == PinKind.EXCLUDED].add(contact)
     return {pk: (_ascending(included), _ascending(excluded)) for pk, (included, excluded) in held.items()}

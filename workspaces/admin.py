@@ -207,7 +207,7 @@ class MemberInline(Scoped, admin.TabularInline):
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> type[BaseInlineFormSet]:
         formset = super().get_formset(request, obj, **kwargs)
-        formset.form.request = request  # a class of its own for this request
+        formset.form.request = request  # type: ignore[attr-defined]  # a class of its own for this request
         return formset
 
 
@@ -223,7 +223,7 @@ class MemberAdmin(ScopedAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
-        form.request = request  # a class of its own for this request
+        form.request = request  # type: ignore[attr-defined]  # a class of its own for this request
         return form
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -241,7 +241,7 @@ def erase(objects: QuerySet) -> None:
     for relation in objects.model._meta.get_fields(include_hidden=True):
         if relation.one_to_many and getattr(relation, "on_delete", None) is models.CASCADE:
             erase(relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": objects}))
-    objects._raw_delete(objects.db)  # type: ignore[attr-defined]
+    objects._raw_delete(objects.db)
 
 
 @admin.register(Workspace)

@@ -1,0 +1,361 @@
+"""The admin of segments and pins, and what segments have to say when something else is deleted."""
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.forms import BaseInlineFormSet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from contacts import properties
+from contacts.admin import ContactAdmin, JsonField, PropertyAdmin, SubstitutionTagAdmin
+from contacts.models import Contact, Property, SubstitutionTag
+from contacts.refresh import SnapshotBusy
+from contacts.schema import CUSTOM, TAG
+from contacts.values import moment_of
+from segments import audience, drafts
+from segments.drafts import Draft
+from segments.models import Pin, PinKind, Segment, rewrite_pins
+from segments.rules import tree
+from segments.rules.check import check
+from segments.rules.tree import Rule
+from segments.rules.words import sentence
+from workspaces.admin import Scoped, ScopedAdmin, WorkspaceFilter
+from workspaces.locks import lock
+from workspaces.problems import Invalid
+
+SAMPLE = 10  # people
+
+
+# --- pins ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def pins_changing(workspaces: Iterable[str], **which: Any) -> Iterator[None]:
+    """Change or delete pins inside this: one writer at a time, and the bitmaps of their segments follow."""
+    with transaction.atomic():
+        for workspace in sorted(set(workspaces)):
+            lock("segments", workspace)
+        touched = list(Segment.objects.filter(pk__in=Pin.objects.filter(**which).values("segment")))
+        yield
+        for segment in touched:
+            rewrite_pins(segment)
+
+
+class PinForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any] | None:
+        segment, contact = self.cleaned_data.get("segment"), self.cleaned_data.get("contact")
+        if segment and contact:  # asked for while there is no pin yet
+            lock("segments", segment.workspace_id)
+            if contact.workspace_id != segment.workspace_id:
+                self.add_error("contact", f"{contact} is not in {segment.workspace}, where the segment is.")
+        return super().clean()
+
+
+@admin.register(Pin)
+class PinAdmin(ScopedAdmin):
+    form = PinForm
+    path = "segment__workspace"
+    only = Q(segment__deleted_at=None)
+    fixed = ("segment", "contact", "author", "created_at")
+    autocomplete_fields = ("segment", "contact")
+    list_display = ("contact", "segment", "kind", "reason", "author", "expires_at")
+    list_filter = (("segment__workspace", WorkspaceFilter), "kind")
+    list_select_related = ("contact", "segment", "author")
+    search_fields = ("segment__name", "reason")
+    ordering = ("-id",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        asked = ("segment", "contact", "kind", "reason", "expires_at")
+        return asked if obj is None else (*asked, "author", "created_at")
+
+    def workspace_id_of(self, obj: Pin) -> str:
+        return obj.segment.workspace_id
+
+    def save_model(self, request: HttpRequest, obj: Pin, form: forms.ModelForm, change: bool) -> None:
+        with pins_changing([obj.segment.workspace_id]):
+            if not change:
+                obj.author_id = request.user.pk
+            obj.save()
+            rewrite_pins(obj.segment)
+
+    def delete_model(self, request: HttpRequest, obj: Pin) -> None:
+        with pins_changing([obj.segment.workspace_id], pk=obj.pk):
+            obj.delete()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        pins = dict(queryset.values_list("pk", "segment__workspace"))
+        with pins_changing(pins.values(), pk__in=list(pins)):
+            Pin.objects.filter(pk__in=list(pins)).delete()
+
+
+class PinFormSet(BaseInlineFormSet):
+    def clean(self) -> None:
+        super().clean()
+        for form in self.extra_forms:
+            contact = form.cleaned_data.get("contact")
+            if contact and contact.workspace_id != self.instance.workspace_id:
+                form.add_error("contact", f"{contact} is not in {self.instance.workspace}, where the segment is.")
+
+
+class PinInline(Scoped, admin.TabularInline):
+    """Pins to add and to take out; those that are there are changed on their own pages."""
+
+    model = Pin
+    formset = PinFormSet
+    path = "segment__workspace"
+    fields = ("contact", "kind", "reason", "expires_at")
+    autocomplete_fields = ("contact",)
+    extra = 0
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        return super().get_queryset(request).select_related("contact", "segment")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+# --- segments ------------------------------------------------------------------------------------------------------
+
+
+class RuleField(JsonField):
+    """A rule, stored form or bare node, read as far as no property or segment is needed for it. Empty: none."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(dict, **kwargs)
+
+    def to_python(self, value: str | None) -> Any:
+        return super().to_python(value) if (value or "").strip() else None
+
+
+class SegmentForm(forms.ModelForm):
+    rule = RuleField(
+        help_text='Like {"all": [{"property": "country", "operator": "is", "value": ["ES", "PT"]}]}; groups are all, '
+        'any and not, and {"segment": "its id"} is being in another segment. Empty: only the people pinned.'
+    )
+
+    class Meta:
+        model = Segment
+        fields = ("workspace", "name", "description", "rule")
+
+    def clean(self) -> dict[str, Any]:
+        """Save once on trial, so that whatever saving would refuse is an error here.
+
+        The lock is the one of drafts, taken outside of the trial: it is held until the true saving is done.
+        """
+        segment = copy.copy(self.instance)
+        segment.workspace_id = segment.workspace_id or getattr(self.cleaned_data.get("workspace"), "pk", None)
+        segment.name = segment.name or segment.pk  # stands in for a name that is missing, which is an error already
+        if segment.workspace_id:
+            lock("segments", segment.workspace_id)
+            self.draft = self.drafted()
+            try:
+                with transaction.atomic():
+                    drafts.update(segment, self.draft)
+                    transaction.set_rollback(True)
+            except Invalid as error:
+                self.refuse(error)
+        return self.cleaned_data  # without Django's check of the name's constraint: the draft says it better
+
+    def drafted(self) -> Draft:
+        """What was typed; the rule only if it was changed, for what a client sent is echoed until then."""
+        draft = Draft(self.cleaned_data.get("name"))
+        if "rule" in self.changed_data and "rule" in self.cleaned_data:
+            try:
+                draft.rule = read_rule(self.cleaned_data["rule"])
+                draft.rule_given = True
+            except Invalid as error:
+                draft.problems = error.problems
+        return draft
+
+    def refuse(self, error: Invalid) -> None:
+        for problem in error.problems:
+            if problem.path == "name":
+                self.add_error("name", f"{problem.message[:1].upper()}{problem.message[1:]}.")
+            else:
+                self.add_error("rule", str(problem))
+
+
+def read_rule(document: Any) -> Rule | None:
+    """Raises Invalid."""
+    if document is None:
+        return None
+    return tree.read(document) if "version" in document else tree.read_node(document, "rule")
+
+
+@admin.register(Segment)
+class SegmentAdmin(ScopedAdmin):
+    form = SegmentForm
+    only = Q(deleted_at=None)
+    inlines = (PinInline,)
+    readonly_fields = ("says", "people_now", "pinned", "created_by", "created_at", "updated_at")
+    list_display = ("name", "workspace", "description", "created_by", "updated_at")
+    list_filter = (("workspace", WorkspaceFilter),)
+    list_select_related = ("workspace", "created_by")
+    search_fields = ("name",)
+    ordering = ("name", "id")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        asked = SegmentForm.Meta.fields
+        return asked if obj is None else (*asked, *self.readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
+        # A draft has no description; it stands on the segment already and is saved with it.
+        if not change:
+            obj.created_by_id = request.user.pk
+        drafts.update(obj, form.draft)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        for formset in formsets:
+            for pin_form in formset.extra_forms:
+                pin_form.instance.author_id = request.user.pk
+        super().save_related(request, form, formsets, change)
+        rewrite_pins(form.instance)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
+        dying = {segment.pk: segment for segment in objs}
+
+        def uses(segment: Segment, rule: Rule) -> bool:
+            return segment.pk not in dying and any(each.segment in dying for each in tree.referred(rule))
+
+        listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        users = using({segment.workspace_id for segment in dying.values()}, uses)
+        return listed, counts, lacking, [*protected, *map(_link, users)]
+
+    @admin.display(description="In words")
+    def says(self, segment: Segment) -> str:
+        return _explained(segment, _sentence)
+
+    @admin.display(description="People now")
+    def people_now(self, segment: Segment) -> str:
+        return _explained(segment, _people)
+
+    @admin.display(description="Pinned")
+    def pinned(self, segment: Segment) -> SafeString:
+        pins = segment.pins.aggregate(**{kind: Count("pk", filter=Q(kind=kind)) for kind in PinKind.values})
+        return format_html(
+            '<a href="{}?segment__id__exact={}">{}, {}</a>',
+            reverse("admin:segments_pin_changelist"),
+            segment.pk,
+            *(f"{number:,} {kind}" for kind, number in pins.items()),
+        )
+
+
+def _explained(segment: Segment, say: Callable[[Segment], str]) -> str:
+    """About the segment as it is saved, not as it stands in a form that is yet to be put right."""
+    try:
+        return say(Segment.objects.select_related("workspace").get(pk=segment.pk))
+    except Invalid as error:
+        return format_html("Nobody can say who is in: {}", "; ".join(map(str, error.problems)))
+    except SnapshotBusy:
+        return "Many contacts are being taken in just now; try again soon."
+
+
+def _sentence(segment: Segment) -> str:
+    rule = segment.tree
+    if rule is None:
+        return "The people who are pinned in, and nobody else."
+    checked = check(rule, properties.schema(segment.workspace))
+    named = segment.workspace.segments.in_bulk([each.segment for each in tree.referred(rule)])
+    return sentence(checked, lambda pk: named[pk].name if pk in named else f"segment {pk}")
+
+
+def _people(segment: Segment) -> str:
+    found = audience.of(segment)
+    at = moment_of(found.now).astimezone(segment.workspace.zone)
+    return format_html(
+        "{} of {} in {}, at {} ({}).<ul>{}</ul>",
+        f"{found.count:,}",
+        f"{found.people:,}",
+        segment.workspace,
+        f"{at.day} {at:%b %Y, %H:%M:%S}",
+        segment.workspace.timezone,
+        format_html_join("", "<li>{}</li>", ((_person(contact),) for contact in found.page(SAMPLE))),
+    )
+
+
+def _person(contact: Contact) -> str:
+    known = (contact.full_name, contact.email or contact.phone or contact.external_id)
+    return ", ".join(filter(None, known)) or str(contact)
+
+
+# --- what others may not delete ------------------------------------------------------------------------------------
+
+
+def using(workspaces: Iterable[str], uses: Callable[[Segment, Rule], bool]) -> list[Segment]:
+    """The live segments of these workspaces whose rule uses something.
+
+    Takes the lock of drafts: whoever deletes in the same transaction can be sure that no segment comes to use it.
+    """
+    for workspace in sorted(workspaces):
+        lock("segments", workspace)
+    segments = Segment.objects.live().filter(workspace__in=workspaces).exclude(rule=None)
+    return [segment for segment in segments if _says_so(segment, uses)]
+
+
+def _says_so(segment: Segment, uses: Callable[[Segment, Rule], bool]) -> bool:
+    try:
+        return segment.tree is not None and uses(segment, segment.tree)
+    except Invalid:
+        return True  # nobody can tell, so nothing is taken from under it
+
+
+def _link(segment: Segment) -> SafeString:
+    return format_html(
+        'Segment <a href="{}">{}</a>', reverse("admin:segments_segment_change", args=[segment.pk]), segment
+    )
+
+
+class UsedInRules(ScopedAdmin):
+    """Of things that a rule names as properties: one that a live segment uses is not deleted."""
+
+    def reference(self, obj: Any) -> str:
+        raise NotImplementedError
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
+        dying = {(obj.workspace_id, self.reference(obj)) for obj in objs}
+
+        def uses(segment: Segment, rule: Rule) -> bool:
+            return any((segment.workspace_id, each.property) in dying for each in tree.conditions(rule))
+
+        listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        users = using({workspace for workspace, _ in dying}, uses)
+        return listed, counts, lacking, [*protected, *map(_link, users)]
+
+
+admin.site.unregister([Property, SubstitutionTag, Contact])
+
+
+@admin.register(Property)
+class UsedPropertyAdmin(UsedInRules, PropertyAdmin):
+    def reference(self, obj: Property) -> str:
+        return CUSTOM + obj.name
+
+
+@admin.register(SubstitutionTag)
+class UsedSubstitutionTagAdmin(UsedInRules, SubstitutionTagAdmin):
+    def reference(self, obj: SubstitutionTag) -> str:
+        return TAG + obj.tag
+
+
+@admin.register(Contact)
+class PinnedContactAdmin(ContactAdmin):
+    """A contact takes its pins along, and the bitmaps of their segments follow."""
+
+    def delete_model(self, request: HttpRequest, obj: Contact) -> None:
+        with pins_changing([obj.workspace_id], contact=obj):
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        contacts = dict(queryset.values_list("pk", "workspace"))
+        with pins_changing(contacts.values(), contact__in=list(contacts)):
+            super().delete_queryset(request, queryset)
