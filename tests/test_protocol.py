@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from contacts import properties, snapshot
+from contacts import extract, properties, snapshot
+from contacts import refresh as refreshing
 from contacts.models import Contact, ContactMark, SnapshotColumn
 from contacts.refresh import SnapshotBusy, refresh
 from contacts.values import Kind
@@ -141,6 +142,31 @@ def test_a_write_that_is_rolled_back_leaves_nothing(shop):
 # --- rule 3: one statement, and from the top where bytes have gone ----------------------------------------------
 
 
+@pytest.mark.parametrize("table", ["contacts_contactmark", "contacts_snapshotcolumn", "contacts_contact"])
+def test_a_read_that_waits_for_one_table_sees_all_of_them_at_one_moment(shop, table):
+    """While a reader waits, a flag moves from Ana to Bo and everything is refreshed. In two statements it would have
+    seen the one table before and the other behind that."""
+    ana, bo = add(shop, "Ana", flag=True), add(shop, "Bo", flag=False)
+    refresh(shop)
+    Contact.objects.filter(pk=ana.pk).update(last_name="Ruiz")  # marked, so that its values come from its row
+    with Elsewhere() as reader:
+        with transaction.atomic():
+            execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+            counting = reader.start(found, shop, custom("flag", "is", True))
+            wait_until_blocked()
+            Contact.objects.filter(pk=ana.pk).update(custom={"flag": False})
+            Contact.objects.filter(pk=bo.pk).update(custom={"flag": True})
+            refresh_here(shop)
+        assert counting.result(timeout=30) == "Bo"
+
+
+def refresh_here(workspace):
+    """What a refresh does, as a part of this transaction."""
+    with extract.cursor() as cursor:
+        written = refreshing._delete_marks(cursor, workspace.pk)
+        refreshing._Refresh(cursor, workspace.pk, refreshing._schema(cursor, workspace.pk)).take_in(written)
+
+
 def test_bytes_that_vanish_between_the_statement_and_their_fetch_are_read_from_the_top(shop):
     ana = add(shop, "Ana", plan="free")
     refresh(shop)
@@ -253,7 +279,7 @@ def test_a_property_made_anew_with_another_type_does_not_see_the_old_column(shop
 def test_nobody_is_lost_who_is_written_while_a_property_is_being_declared(shop):
     with Elsewhere() as writer, Elsewhere() as refresher:
         with transaction.atomic():
-            declare(shop, tier="text")
+            shop.properties.create(name="tier", type="text")
             writer.do(add, shop, "Ana")
             writer.do(execute, """UPDATE contacts_contact SET custom = '{"tier": "gold"}'""")
             running = refresher.start(refresh, shop)
