@@ -5,6 +5,7 @@ import math
 import re
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 UNITS = {"minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800}
@@ -52,6 +53,7 @@ def as_instant(text, zone):
     return None
 
 
+@cache
 def first_instant(day, zone):
     """Walk back from the day's noon, minute by minute, as far as the local date stays the same."""
     moment = datetime(day.year, day.month, day.day, 12, tzinfo=zone).astimezone(UTC)
