@@ -223,12 +223,12 @@ class ContactForm(forms.ModelForm):
     def refuse(self, problem: Problem) -> None:
         """Say a problem of the API's document at the field of this form."""
         key, _, name = problem.path.partition(".")
-        if name:
-            self.add_error("custom" if key == "customProperties" else "substitution_tags", f"{name} {problem.message}")
+        if field := {"customProperties": "custom", "substitutionTags": "substitution_tags"}.get(key):
+            self.add_error(field, f"{name} {problem.message}.".strip())
         elif BUILTIN[key].column:
-            self.add_error(BUILTIN[key].column, f"{BUILTIN[key].label} {problem.message}")
+            self.add_error(BUILTIN[key].column, f"{BUILTIN[key].label} {problem.message}.")
         else:
-            self.add_error("profile", f"{key} {problem.message}")
+            self.add_error("profile", f"{key} {problem.message}.")
 
     def check_external_id(self, workspace: Workspace) -> None:
         external_id = self.cleaned_data.get("external_id")

@@ -51,6 +51,10 @@ class Skipped:
     reason: str
     replaced: bool = False  # by a later row with the same key; otherwise it was rejected
 
+    @classmethod
+    def by_later(cls, line: int, column: str, value: str, by: int) -> "Skipped":
+        return cls(line, column, value, f"is replaced by line {by}", replaced=True)
+
     def __str__(self) -> str:
         value = self.value if len(self.value) <= 40 else f"{self.value[:39]}…"
         place = f"line {self.line}, {self.column}, {value!r}" if self.column else f"line {self.line}"
@@ -482,7 +486,7 @@ class Repeats:
             return {}
         repeated = np.array(lines, dtype=np.int64)[self.among(lines)]
         last = self.last[self._groups_of(repeated)]
-        return {int(line): int(by) for line, by in zip(repeated, last, strict=True) if line != by}
+        return {int(line): int(by) for line, by in zip(repeated, last, strict=True) if by > line}
 
     def _groups_of(self, lines: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
         return self.groups[np.searchsorted(self.lines, lines)]
@@ -595,9 +599,6 @@ class Checked:
     lines: list[int]
     columns: list[Cells]  # of those that go somewhere
     skipped: list[Skipped]
-
-    def column(self, column: Column) -> Cells:
-        return next(cells for cells in self.columns if cells.column == column)
 
     def good(self) -> list[int]:
         bad = {row.line for row in self.skipped}
@@ -737,9 +738,9 @@ _LOCK: dict[str, LiteralString] = {
 
 # Python and PostgreSQL do not lower every letter alike, so two rows may turn out here to be one person.
 _DROP_REPLACED = """
-    DELETE FROM staged USING staged AS later
-    WHERE lower(later.email) = lower(staged.email) AND later.line > staged.line
-    RETURNING staged.line, staged.email, later.line
+    DELETE FROM staged USING (SELECT lower(email) AS email, max(line) AS line FROM staged GROUP BY 1) AS last
+    WHERE last.email = lower(staged.email) AND last.line > staged.line
+    RETURNING staged.line, staged.email, last.line
 """
 
 _MATCH: dict[str, LiteralString] = {
@@ -771,15 +772,20 @@ _KEYS: dict[str, LiteralString] = {
     "phone": "SELECT phone FROM staged",
 }
 
-# Where people are found by something else, an external id may be somebody else's already, here or further up.
+# Where people are found by something else, an external id may be somebody else's already, or named twice.
 _DROP_TAKEN = """
-    DELETE FROM staged WHERE EXISTS (
-        SELECT FROM staged AS earlier WHERE earlier.external_id = staged.external_id AND earlier.line < staged.line
-    ) OR external_id IN (
-        SELECT contact.external_id FROM contacts_contact AS contact JOIN staged AS wanted USING (external_id)
-        WHERE contact.workspace_id = %s AND contact.external_id <> '' AND contact.external_id = ANY(%s)
-            AND contact.id IS DISTINCT FROM wanted.contact_id
-    ) RETURNING line, external_id
+    DELETE FROM staged USING (
+        SELECT id, external_id FROM contacts_contact
+        WHERE workspace_id = %s AND external_id <> '' AND external_id = ANY(%s)
+    ) AS other
+    WHERE other.external_id = staged.external_id AND other.id IS DISTINCT FROM staged.contact_id
+    RETURNING staged.line, staged.external_id
+"""
+
+_DROP_NAMED_TWICE = """
+    DELETE FROM staged USING staged AS earlier
+    WHERE earlier.external_id = staged.external_id AND earlier.line < staged.line
+    RETURNING staged.line, staged.external_id
 """
 
 _UPDATE = """
@@ -837,6 +843,8 @@ class _Raced(Exception):
 
 def write(workspace_id: str, plan: Plan, rows: Sequence[Row], *, dry_run: bool = False) -> Written:
     """Bring these people up to date or add them, in one transaction; one that others got in the way of is repeated."""
+    if not rows:
+        return Written(0, 0, 0, [])
     for attempt in itertools.count(1):
         try:
             with transaction.atomic(durable=True), extract.cursor() as cursor:
@@ -851,19 +859,18 @@ def write(workspace_id: str, plan: Plan, rows: Sequence[Row], *, dry_run: bool =
 
 def _write(cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, rows: Sequence[Row]) -> Written:
     key = plan.key_column.reference
-    _stage(cursor, rows)
-    skipped: list[Skipped] = []
+    cursor.execute(_PLAN_SAFELY)
+    cursor.execute(_STAGE)
+    with cursor.copy(_COPY) as copy:
+        for row in rows:
+            copy.write_row(row)
     if key in _LOCK:
         cursor.execute(_LOCK[key], [workspace_id])
-    if key == "email":
-        cursor.execute(_DROP_REPLACED)
-        skipped += _replaced(plan.key_column.header, cursor)
+    skipped = _drop_replaced(cursor, plan) if key == "email" else []
     keys = [each for (each,) in cursor.execute(_KEYS[key])]
     found = [each for (each,) in cursor.execute(_MATCH[key], [workspace_id, keys])]
-    if key != "externalId" and (header := plan.header("externalId")):
-        wanted = [row[1] for row in rows if row[1]]
-        cursor.execute(_DROP_TAKEN, [workspace_id, wanted])
-        skipped += [Skipped(line, header, value, "is somebody else's external id") for line, value in cursor]
+    if key != "externalId":
+        skipped += _drop_taken(cursor, workspace_id, plan, rows)
     [(known, new)] = cursor.execute("SELECT count(contact_id), count(*) - count(contact_id) FROM staged").fetchall()
     updated = cursor.execute(_UPDATE, [found, workspace_id]).rowcount if known else 0
     created = cursor.execute(_INSERT, [workspace_id]).rowcount if new else 0
@@ -872,21 +879,20 @@ def _write(cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, rows: Seq
     return Written(created, updated, known - updated, skipped)
 
 
-def _stage(cursor: psycopg.Cursor[Any], rows: Iterable[Row]) -> None:
-    cursor.execute(_STAGE)
-    cursor.execute(_PLAN_SAFELY)
-    with cursor.copy(_COPY) as copy:
-        for row in rows:
-            copy.write_row(row)
+def _drop_replaced(cursor: psycopg.Cursor[Any], plan: Plan) -> list[Skipped]:
+    cursor.execute(_DROP_REPLACED)
+    header = plan.key_column.header
+    return [Skipped.by_later(line, header, value, by) for line, value, by in cursor]
 
 
-def _replaced(header: str, found: Iterable[tuple[int, str, int]]) -> list[Skipped]:
-    last: dict[int, tuple[str, int]] = {}
-    for line, value, by in found:
-        last[line] = value, max(by, last.get(line, ("", 0))[1])
-    return [
-        Skipped(line, header, value, f"is replaced by line {by}", replaced=True) for line, (value, by) in last.items()
-    ]
+def _drop_taken(cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, rows: Iterable[Row]) -> list[Skipped]:
+    header, external_ids = plan.header("externalId"), [row[1] for row in rows if row[1]]
+    if not external_ids:
+        return []
+    taken = cursor.execute(_DROP_TAKEN, [workspace_id, external_ids]).fetchall()
+    twice = cursor.execute(_DROP_NAMED_TWICE).fetchall()
+    reasons = [(taken, "is somebody else's external id"), (twice, "is the external id of somebody further up")]
+    return [Skipped(line, header, value, reason) for found, reason in reasons for line, value in found]
 
 
 # --- an import -----------------------------------------------------------------------------------------------------
@@ -965,12 +971,7 @@ def _take_in_batch(
     workspace: Workspace, batch: Batch, survey: Survey, outcome: Outcome, watcher: Watcher, *, dry_run: bool
 ) -> None:
     checked = check(survey.plan, batch, workspace.zone)
-    by_line = dict(zip(checked.lines, checked.column(survey.plan.key_column).raw, strict=True))
-    replaced = survey.repeats.replaced(checked.good())
-    skipped = [*checked.skipped]
-    for line, by in replaced.items():
-        value = by_line[line].strip()
-        skipped.append(Skipped(line, survey.plan.key_column.header, value, f"is replaced by line {by}", replaced=True))
+    skipped = [*checked.skipped, *_replaced(checked, survey)]
     rows = staged(checked, {row.line for row in skipped})
     written = write(workspace.pk, survey.plan, rows, dry_run=dry_run)
     skipped += written.skipped
@@ -981,3 +982,12 @@ def _take_in_batch(
     outcome.rejected += len({row.line for row in skipped if not row.replaced})
     for row in sorted(skipped, key=lambda row: row.line):
         watcher.skipped(row)
+
+
+def _replaced(checked: Checked, survey: Survey) -> Iterator[Skipped]:
+    """The good rows of a batch for which others further down stand."""
+    if later := survey.repeats.replaced(checked.good()):
+        key = next(cells for cells in checked.columns if cells.column == survey.plan.key_column)
+        for line, cell in zip(checked.lines, key.raw, strict=True):
+            if line in later:
+                yield Skipped.by_later(line, key.column.header, cell.strip(), later[line])

@@ -298,7 +298,7 @@ def using(workspaces: Iterable[str], uses: Callable[[Segment, Rule], bool]) -> l
     """
     for workspace in sorted(workspaces):
         lock("segments", workspace)
-    segments = Segment.objects.live().filter(workspace__in=workspaces).exclude(rule=None)
+    segments = Segment.objects.live().filter(workspace__in=workspaces, rule__isnull=False)
     return [segment for segment in segments if _says_so(segment, uses)]
 
 
