@@ -64,7 +64,8 @@ class Status(models.TextChoices):
 
 
 class Contact(models.Model):
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="contacts")
+    # Without an index of its own: the one on (workspace, id) serves.
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="contacts", db_index=False)
     external_id = models.TextField(blank=True, db_default="")
     email = models.TextField("e-mail", blank=True, db_default="")
     phone = models.TextField(blank=True, db_default="")

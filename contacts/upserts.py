@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from contacts import properties
@@ -16,7 +16,7 @@ from contacts.values import Kind, Refused, as_text, clean, is_missing, kind_of, 
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
-LONGEST_KEY = 1_000  # characters of an external id or e-mail address: they are indexed
+LONGEST_KEY = 1_000  # bytes of an external id or e-mail address: they are indexed
 
 # What contacts carry on the wire that nobody can set. Sent back, as clients do, it is passed over.
 READ_ONLY = {"_id", "id", "__v", "workspaceId", "createdBy", "updatedBy", "name", "createdAt", "updatedAt"}
@@ -85,8 +85,8 @@ class _Reader:
         kept = stored(row.kind, value, self.schema.zone)
         if row.normalise and kept is not None:
             kept = row.normalise(kept)
-        if name in ("externalId", "email") and kept is not None and len(kept) > LONGEST_KEY:
-            raise Refused(f"is longer than {LONGEST_KEY:,} characters")
+        if name in ("externalId", "email") and kept is not None and len(kept.encode()) > LONGEST_KEY:
+            raise Refused(f"is longer than {LONGEST_KEY:,} bytes")
         if row.column:
             self.change.columns[row.column] = ([] if row.kind is Kind.LIST else "") if kept is None else kept
         else:
@@ -131,6 +131,14 @@ def upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
 
     Raises Invalid when the workspace has no room for the properties that it declares.
     """
+    try:
+        return _upsert(workspace, change)
+    except IntegrityError:
+        # An import, which takes no locks for external ids, made the same one just now: this time it is found.
+        return _upsert(workspace, change)
+
+
+def _upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
     with transaction.atomic():
         try:
             properties.declare(workspace, change.declares)

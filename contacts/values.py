@@ -194,7 +194,7 @@ def local_day(ms: int, zone: tzinfo) -> date:
 
 def iso(ms: int) -> str:
     """An instant as every API here writes it: 2024-07-03T06:32:49.145Z."""
-    return moment_of(ms).strftime("%Y-%m-%dT%H:%M:%S.").rjust(20, "0") + f"{ms % 1000:03d}Z"
+    return moment_of(ms).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def as_date(value: Any, zone: tzinfo) -> str:

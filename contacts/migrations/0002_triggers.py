@@ -126,9 +126,13 @@ CREATE TRIGGER workspace_deleted AFTER DELETE ON workspaces_workspace
     FOR EACH ROW EXECUTE FUNCTION contacts_forget_workspace();
 
 ALTER TABLE contacts_snapshotcolumn ALTER COLUMN data SET STORAGE EXTERNAL;
+
+-- The planner takes no statistics from a partial index; without these it scans the workspace for each e-mail address.
+CREATE STATISTICS contact_email_lowered ON (lower(email)) FROM contacts_contact;
 """
 
 UNDO = """
+DROP STATISTICS contact_email_lowered;
 DROP FUNCTION contacts_mark_written, contacts_keep_identity, contacts_forget_snapshot, contacts_lock_snapshot,
     contacts_mark_holders, contacts_mark_tag_holders, contacts_keep_property, contacts_lock_zone,
     contacts_mark_workspace, contacts_forget_workspace CASCADE;
