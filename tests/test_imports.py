@@ -13,8 +13,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from contacts import imports
-from contacts.imports import Source, import_contacts, looks_like, open_source
+from contacts import cells, imports
+from contacts.csvfile import Source, open_source
+from contacts.guesses import looks_like
+from contacts.imports import import_contacts
 from contacts.models import Contact, ContactMark, Property, SubstitutionTag
 from contacts.values import Kind, Refused, as_email, as_phone
 from workspaces.problems import Invalid
@@ -632,7 +634,7 @@ def outcome_of(function, text):
     ],
 )  # fmt: skip
 def test_the_quick_way_to_read_an_address_gives_what_the_slow_one_gives(text):
-    assert outcome_of(imports.email, text) == outcome_of(as_email, text)
+    assert outcome_of(cells.email, text) == outcome_of(as_email, text)
 
 
 @pytest.mark.parametrize(
@@ -645,7 +647,7 @@ def test_the_quick_way_to_read_an_address_gives_what_the_slow_one_gives(text):
     ],
 )  # fmt: skip
 def test_the_quick_way_to_read_a_number_gives_what_the_slow_one_gives(text):
-    assert imports.phone(text) == as_phone(text)
+    assert cells.phone(text) == as_phone(text)
 
 
 def test_the_last_day_of_the_calendar_is_a_text_because_it_never_ends():

@@ -11,7 +11,9 @@ from typing import Any, BinaryIO, TextIO
 
 from django.core.management.base import BaseCommand, OutputWrapper
 
-from contacts.imports import KEYS, Column, Outcome, Plan, Skipped, Survey, Watcher, import_contacts
+from contacts.csvfile import Skipped
+from contacts.imports import Outcome, Survey, Watcher, import_contacts
+from contacts.mapping import KEYS, Column, Plan
 from contacts.schema import CUSTOM
 from workspaces.commands import find_workspace, refuse
 from workspaces.problems import Invalid, listed

@@ -1,0 +1,143 @@
+"""Turn the cells of a file into values, normalised and checked."""
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any
+
+import orjson
+import phonenumbers
+
+from contacts.builtin import BUILTIN
+from contacts.csvfile import Batch, Skipped
+from contacts.guesses import date_of
+from contacts.mapping import Column, Plan
+from contacts.upserts import LONGEST_KEY
+from contacts.values import Kind, Refused, as_email, as_phone, clean, stored
+
+_SEPARATORS = re.compile("[,;]")
+_SIMPLE_LOCAL_PART = re.compile(r"[a-z0-9_+-]+(\.[a-z0-9_+-]+)*", re.ASCII)
+_INTERNATIONAL = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
+
+
+def email(text: str) -> str:
+    """What as_email gives, found in a twentieth of the time for plain addresses at a domain met before."""
+    local, _, domain = text.rpartition("@")
+    if len(local) > 64 or len(text) > 200 or not domain.isascii() or not _SIMPLE_LOCAL_PART.fullmatch(local):
+        return as_email(text)
+    return f"{local}@{_domain(domain)}"
+
+
+@functools.lru_cache(20_000)
+def _domain(domain: str) -> str:
+    return as_email(f"somebody@{domain}").rpartition("@")[2]
+
+
+def phone(text: str) -> str:
+    """What as_phone gives, found in a thirtieth of the time for numbers that are as they should be."""
+    if not _INTERNATIONAL.fullmatch(text):
+        return as_phone(text)
+    for end in (2, 3, 4):
+        code = int(text[1:end])
+        if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            # People write the prefix of calls inside the country after its code, +49 0… or +44 0…; it has to go.
+            prefix = _national_prefix(code)
+            return as_phone(text) if prefix and prefix.match(text, end) else text
+    return text
+
+
+@functools.cache
+def _national_prefix(code: int) -> re.Pattern[str] | None:
+    region = phonenumbers.region_code_for_country_code(code)
+    known = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+    return re.compile(known.national_prefix_for_parsing) if known and known.national_prefix_for_parsing else None
+
+
+def external_id(text: str) -> str:
+    text = clean(text)
+    if len(text.encode()) > LONGEST_KEY:
+        raise Refused(f"is longer than {LONGEST_KEY:,} bytes")
+    return text
+
+
+_BUILTIN_CELLS: dict[str, Callable[[str], str]] = {"email": email, "phone": phone, "externalId": external_id}
+
+
+def _value(column: Column, text: str, zone: tzinfo) -> Any:
+    """What a stripped cell says, in the form in which it is kept. Raises Refused."""
+    if column.reference in _BUILTIN_CELLS:
+        return _BUILTIN_CELLS[column.reference](text)
+    if column.kind is Kind.LIST:
+        return stored(Kind.LIST, [item.strip() for item in _SEPARATORS.split(text)], zone)
+    if column.kind is Kind.DATE:
+        return date_of(text, zone)
+    return stored(column.kind, text, zone)
+
+
+@dataclass
+class Cells:
+    """One column of a batch: what its cells say, None where that is nothing, and what is wrong with which."""
+
+    column: Column
+    raw: Sequence[str]
+    values: list[Any]
+    refused: dict[str, str]
+
+    def refusals(self, lines: Iterable[int]) -> Iterator[Skipped]:
+        if self.refused:
+            for line, cell in zip(lines, self.raw, strict=True):
+                if cell in self.refused:
+                    yield Skipped(line, self.column.header, cell.strip(), self.refused[cell])
+
+
+def cells_of(column: Column, raw: Sequence[str], zone: tzinfo) -> Cells:
+    """Each distinct cell is understood once. What goes into a JSON object is `"name":value` from here on."""
+    known: dict[str, Any] = {}
+    refused: dict[str, str] = {}
+    name = _json_name(column)
+    for cell in set(raw):
+        try:
+            value = _value(column, text, zone) if (text := cell.strip()) else None
+        except Refused as error:
+            refused[cell] = str(error)
+            continue
+        known[cell] = name + orjson.dumps(value).decode() if name and value is not None else value
+    return Cells(column, raw, list(map(known.get, raw)), refused)
+
+
+def _json_name(column: Column) -> str:
+    """`"name":` for a value that lies in one of a contact's JSON objects, "" where it has a field of its own."""
+    builtin = BUILTIN.get(column.reference)
+    if builtin and (builtin.column or builtin.name == "fullName"):
+        return ""
+    return orjson.dumps(builtin.name if builtin else column.reference.partition(".")[2]).decode() + ":"
+
+
+@dataclass
+class Checked:
+    """A batch as values, and the rows of it that cannot be taken."""
+
+    lines: list[int]
+    columns: list[Cells]  # of those that go somewhere
+    skipped: list[Skipped]
+
+    def good(self) -> list[int]:
+        bad = {row.line for row in self.skipped}
+        return [line for line in self.lines if line not in bad]
+
+
+def check(plan: Plan, batch: Batch, zone: tzinfo) -> Checked:
+    """Understand every cell of a batch; a row with a bad one is bad as a whole."""
+    raw: list[Sequence[str]] = list(zip(*batch.rows, strict=True)) or [()] * len(plan.columns)
+    pairs = zip(plan.columns, raw, strict=True)
+    columns = [cells_of(column, cells, zone) for column, cells in pairs if column.reference]
+    width, key = len(plan.columns), plan.key_column.header
+    skipped = [Skipped(line, "", "", f"has {cells} cells, not {width}") for line, cells in batch.misshapen]
+    for line, cell in zip(batch.lines, raw[plan.key], strict=True):
+        if not cell.strip():
+            skipped.append(Skipped(line, key, "", "is blank, and it is the key"))
+    for cells in columns:
+        skipped += cells.refusals(batch.lines)
+    return Checked(batch.lines, columns, sorted(skipped, key=lambda row: row.line))

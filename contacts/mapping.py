@@ -1,0 +1,165 @@
+"""Decide which column of a file goes to which property."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from contacts import properties
+from contacts.builtin import BUILTIN
+from contacts.csvfile import header_name
+from contacts.models import MOST_PROPERTIES
+from contacts.schema import CUSTOM, TAG, Schema
+from contacts.values import Kind, Refused, clean
+from workspaces.problems import Invalid, Problem, listed
+
+KEYS = ("externalId", "email", "phone")
+LEFT_OUT = "-"  # as a target: the column is not imported
+
+_PREFIXES = {CUSTOM: CUSTOM, "attributes.": CUSTOM, "properties.": CUSTOM, TAG: TAG}
+_NAMES = ("firstName", "lastName")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the file and the property that its cells go to."""
+
+    header: str
+    reference: str = ""  # "" where they go nowhere
+    kind: Kind = Kind.TEXT
+    is_new: bool = False  # a property that nobody has yet; its cells decide its kind
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where each column of a file goes, and which of them says who somebody is."""
+
+    columns: tuple[Column, ...]
+    key: int  # its place among the columns
+
+    @property
+    def key_column(self) -> Column:
+        return self.columns[self.key]
+
+    def header(self, reference: str) -> str:
+        """What the column that goes to this property is called; "" where there is none."""
+        return next((column.header for column in self.columns if column.reference == reference), "")
+
+    def typed(self, kinds: Mapping[str, Kind]) -> "Plan":
+        """With these kinds for the properties that they name."""
+        columns = (replace(column, kind=kinds.get(column.reference, column.kind)) for column in self.columns)
+        return replace(self, columns=tuple(columns))
+
+
+def plan(headers: Sequence[str], key: str, mapping: Mapping[str, str], schema: Schema) -> Plan:
+    """Settle where each column goes: `mapping` from header to target counts before the header's own name.
+
+    A target is a built-in, customProperties.x, substitutionTags.x, a bare custom name, or - to leave a column out.
+    Raises Invalid with everything that is wrong.
+    """
+    key, mapping = header_name(key), {header_name(header): target for header, target in mapping.items()}
+    problems = [*_header_problems(headers), *_unknown_columns(headers, key, mapping)]
+    columns = []
+    for header in headers:
+        try:
+            columns.append(_column(header, mapping.get(header), schema, is_key=header == key))
+        except Refused as error:
+            if header:
+                problems.append(Problem(f"column {header}", str(error)))
+    problems += [*_same_targets(columns), *_too_many(columns, schema)]
+    if problems:
+        raise Invalid(problems)
+    return Plan(_without_full_name(columns), headers.index(key))
+
+
+def _column(header: str, target: str | None, schema: Schema, *, is_key: bool) -> Column:
+    if is_key:
+        reference = _key_reference(header, target, schema)
+    elif target == LEFT_OUT:
+        return Column(header)
+    else:
+        reference = _reference(target or header, schema)
+    known = schema.get(reference)
+    return Column(header, reference, known.kind if known else Kind.TEXT, not known and reference.startswith(CUSTOM))
+
+
+def _header_problems(headers: Sequence[str]) -> Iterator[Problem]:
+    for place, header in enumerate(headers, 1):
+        if not header:
+            yield Problem("header", f"column {place} has no name")
+    for header, times in Counter(headers).items():
+        if header and times > 1:
+            yield Problem("header", f"{times} columns are called {header}")
+
+
+def _unknown_columns(headers: Sequence[str], key: str, mapping: Mapping[str, str]) -> Iterator[Problem]:
+    known = tuple(filter(None, headers))
+    if key not in known:
+        yield Problem("key", f"there is no column {key or 'without a name'}; there are {', '.join(known)}", known)
+    for header in mapping:
+        if header not in known:
+            yield Problem("map", f"there is no column {header or 'without a name'}", known)
+
+
+def _reference(target: str, schema: Schema) -> str:
+    """The property that a target names, in the order in which a reader would take it. Raises Refused."""
+    for prefix, meaning in _PREFIXES.items():
+        if target.startswith(prefix):
+            return _own_reference(meaning, target.removeprefix(prefix), schema)
+    if target in BUILTIN:
+        if not BUILTIN[target].writable:
+            raise Refused(f"{target} cannot be set by anybody; map the column to another name, or to - to leave it out")
+        return target
+    if schema.get(CUSTOM + target) is None and (alike := _LOOSELY.get(_loose(target))):
+        return alike
+    return _own_reference(CUSTOM, target, schema)
+
+
+def _own_reference(prefix: str, name: str, schema: Schema) -> str:
+    name = clean(name).strip()
+    if prefix == TAG:
+        if not 0 < len(name) <= properties.LONGEST_NAME:
+            raise Refused(f"a substitution tag has 1 to {properties.LONGEST_NAME} characters")
+        return TAG + name
+    return CUSTOM + (name if schema.get(CUSTOM + name) else properties.check_name(name))
+
+
+def _loose(name: str) -> str:
+    return re.sub("[ _-]", "", name).casefold()
+
+
+_LOOSELY = {_loose(name): row.name for row in BUILTIN.values() if row.writable for name in (row.name, row.label)}
+
+
+def _key_reference(header: str, target: str | None, schema: Schema) -> str:
+    if target is None:
+        alike = _LOOSELY.get(_loose(header), "")
+        return alike if alike in KEYS else "externalId"
+    reference = "" if target == LEFT_OUT else _reference(target, schema)
+    if reference not in KEYS:
+        raise Refused(f"is the key, which can only go to {listed(KEYS)}")
+    return reference
+
+
+def _same_targets(columns: Iterable[Column]) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for column in columns:
+        other = first.setdefault(column.reference, column.header)
+        if column.reference and other != column.header:
+            advice = "map one of them to another property, or to - to leave it out"
+            yield Problem(f"column {column.header}", f"goes to {column.reference}, as {other} does; {advice}")
+
+
+def _too_many(columns: Iterable[Column], schema: Schema) -> Iterator[Problem]:
+    known = sum(reference.startswith(CUSTOM) for reference in schema.own)
+    new = sum(column.is_new for column in columns)
+    if new and known + new > MOST_PROPERTIES:
+        limit = f"a workspace can have {MOST_PROPERTIES}"
+        yield Problem("header", f"there are {known} custom properties and this would add {new}; {limit}")
+
+
+def _without_full_name(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """A full name says nothing more where the first or the last name has a column of its own."""
+    if not any(column.reference in _NAMES for column in columns):
+        return tuple(columns)
+    return tuple(Column(column.header) if column.reference == "fullName" else column for column in columns)
