@@ -11,7 +11,8 @@ import polars as pl
 
 from contacts.values import LARGEST_INTEGER, Kind, Refused, as_text, fold, is_missing, span
 
-FEW_VALUES = 10_000  # a text column with no more distinct values is held as an Enum of them
+FEW_VALUES = 10_000  # a column of texts or lists with no more distinct values is held as an Enum of them
+BETWEEN = "\x1f"  # the items of a list that is a category
 ID, GONE = "id", "gone"  # columns of the snapshot beside those of properties
 
 DTYPES: dict[Kind, pl.DataType] = {
@@ -132,8 +133,21 @@ def digest(data: bytes) -> bytes:
 
 
 def searchable(column: pl.Series) -> pl.Series:
-    """The column as rules scan it: a text column with few distinct values becomes an Enum of them."""
-    if column.dtype != pl.String:
+    """The column as rules scan it: one of texts or lists with few distinct values becomes an Enum of them.
+
+    A list is spelled as its items joined by BETWEEN; `values` gives the lists back.
+    """
+    if column.dtype == pl.Boolean or column.dtype.is_numeric():
         return column
-    values = column.drop_nulls().unique()
-    return column.cast(pl.Enum(values.sort())) if len(values) <= FEW_VALUES else column
+    spelled = column
+    if column.dtype != pl.String:
+        if column.explode().str.contains(BETWEEN, literal=True).any():
+            return column
+        spelled = column.list.join(BETWEEN)
+    distinct = spelled.drop_nulls().unique()
+    return spelled.cast(pl.Enum(distinct.sort())) if len(distinct) <= FEW_VALUES else column
+
+
+def values(categories: pl.Series, kind: Kind) -> pl.Series:
+    """What the categories of a searchable column stand for."""
+    return categories.str.split(BETWEEN) if kind is Kind.LIST else categories

@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import narwhals as nw
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from pyroaring import BitMap64
 
-from contacts import snapshot
+from contacts import columns, snapshot
 from contacts.models import Contact, Status
 from contacts.refresh import Ids
 from contacts.schema import Schema
 from contacts.snapshot import Layer
-from contacts.values import moment_of
+from contacts.values import Kind, moment_of
 from segments import references
 from segments.models import Pin, PinKind, Segment
 from segments.rules.check import Checked, check
@@ -23,26 +22,24 @@ from segments.rules.tree import Rule, conditions
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
-Mask = NDArray[np.bool_]
-
 
 @dataclass(frozen=True)
 class Audience:
-    """Who is in, at one moment. Each layer's mask is true for the people in it who are in the audience."""
+    """Who is in, at one moment. A layer's mask is true for those who are in; of its hidden rows it says nothing."""
 
     workspace: Workspace
-    layers: list[tuple[Layer, Mask]]
+    layers: list[tuple[Layer, pl.Series]]
     now: int  # the moment, in milliseconds UTC; give it back to see the same people on the next page
     people: int  # everybody in the workspace
 
     @property
     def count(self) -> int:
-        return sum(int(np.count_nonzero(mask)) for _, mask in self.layers)
+        return sum(int(mask.sum()) - int(mask.gather(layer.hidden).sum()) for layer, mask in self.layers)
 
     def ids(self) -> BitMap64:
         found = BitMap64()
         for layer, mask in self.layers:
-            found |= BitMap64(layer.ids[mask].tolist())
+            found |= BitMap64(_part(layer, mask, 0, len(mask)).tolist())
         return found
 
     def page(self, limit: int, after: int = 0, before: int | None = None) -> list[Contact]:
@@ -66,38 +63,40 @@ class Audience:
 
     def after(self, contact_id: int, limit: int) -> list[int]:
         """The ids of the first members behind this one, at most `limit`, ascending."""
-        found = [
-            _first(layer.ids, mask, int(np.searchsorted(layer.ids, contact_id, side="right")), limit)
-            for layer, mask in self.layers
-        ]
+        found = [_first(layer, mask, contact_id, limit) for layer, mask in self.layers]
         return sorted(id_ for ids in found for id_ in ids)[:limit]
 
     def before(self, contact_id: int, limit: int) -> list[int]:
         """The ids of the last members in front of this one, at most `limit`, ascending."""
-        found = [
-            _last(layer.ids, mask, int(np.searchsorted(layer.ids, contact_id, side="left")), limit)
-            for layer, mask in self.layers
-        ]
+        found = [_last(layer, mask, contact_id, limit) for layer, mask in self.layers]
         return sorted(id_ for ids in found for id_ in ids)[-limit:]
 
 
 _STRIDE = 65_536
 
 
-def _first(ids: Ids, mask: Mask, start: int, limit: int) -> list[int]:
+def _part(layer: Layer, mask: pl.Series, start: int, end: int) -> Ids:
+    """The ids of the members among these rows."""
+    members = mask[start:end].to_numpy(writable=True)
+    first, last = np.searchsorted(layer.hidden, (start, end))
+    members[layer.hidden[first:last] - start] = False
+    found: Ids = layer.ids[start:end][members]
+    return found
+
+
+def _first(layer: Layer, mask: pl.Series, contact_id: int, limit: int) -> list[int]:
     found: list[int] = []
-    for place in range(start, len(ids), _STRIDE):
-        found += ids[place : place + _STRIDE][mask[place : place + _STRIDE]][: limit - len(found)].tolist()
+    for place in range(int(np.searchsorted(layer.ids, contact_id, side="right")), len(mask), _STRIDE):
+        found += _part(layer, mask, place, place + _STRIDE)[: limit - len(found)].tolist()
         if len(found) == limit:
             break
     return found
 
 
-def _last(ids: Ids, mask: Mask, end: int, limit: int) -> list[int]:
+def _last(layer: Layer, mask: pl.Series, contact_id: int, limit: int) -> list[int]:
     found: list[int] = []
-    for place in range(end, 0, -_STRIDE):
-        part = slice(max(place - _STRIDE, 0), place)
-        found = ids[part][mask[part]][len(found) - limit :].tolist() + found
+    for place in range(int(np.searchsorted(layer.ids, contact_id, side="left")), 0, -_STRIDE):
+        found = _part(layer, mask, max(place - _STRIDE, 0), place)[len(found) - limit :].tolist() + found
         if len(found) == limit:
             break
     return found
@@ -166,27 +165,29 @@ class _Members:
     included: Ids
     excluded: Ids
 
-    def mask(self, layer: Layer, frame: pl.DataFrame, now: int) -> Mask:
-        """True in the rows of members; hidden rows are not taken away yet."""
-        mask = np.zeros(len(frame), dtype=np.bool_)
-        if self.rule is not None:
-            met = expression(self.rule, now, lambda name: _vocabulary(frame[name]))
-            mask = nw.from_native(frame).select(met.alias("met")).to_native()["met"].to_numpy(writable=True)
-        mask[snapshot.positions(layer.ids, self.included)] = True
-        mask[snapshot.positions(layer.ids, self.excluded)] = False
+    def mask(self, layer: Layer, frame: pl.DataFrame, now: int) -> pl.Series:
+        """True in the rows of members."""
+        if self.rule is None:
+            mask = pl.repeat(False, len(frame), eager=True)
+        else:
+            met = expression(self.rule, now, lambda held: _vocabulary(frame[held.reference], held.kind))
+            mask = nw.from_native(frame).select(met.alias("met")).to_native()["met"]
+        for pinned, is_in in ((self.included, True), (self.excluded, False)):
+            if len(places := snapshot.positions(layer.ids, pinned)):
+                mask = mask.scatter(places, is_in)
         return mask
 
 
-def _mask(layer: Layer, helpers: Mapping[str, _Members], wanted: _Members, now: int) -> Mask:
+def _mask(layer: Layer, helpers: Mapping[str, _Members], wanted: _Members, now: int) -> pl.Series:
     frame = layer.frame
     for segment, members in helpers.items():
-        frame = frame.with_columns(pl.Series(member_column(segment), members.mask(layer, frame, now)))
-    mask = wanted.mask(layer, frame, now)
-    mask[layer.hidden] = False
-    return mask
+        frame = frame.with_columns(members.mask(layer, frame, now).alias(member_column(segment)))
+    return wanted.mask(layer, frame, now)
 
 
-def _vocabulary(column: pl.Series) -> nw.Series | None:
+def _vocabulary(column: pl.Series, kind: Kind) -> tuple[nw.Series, list[str]] | None:
     if not isinstance(column.dtype, pl.Enum):
         return None
-    return nw.from_native(column.dtype.categories.alias(column.name), series_only=True)
+    categories = column.dtype.categories
+    held = columns.values(categories, kind).alias(column.name)
+    return nw.from_native(held, series_only=True), categories.to_list()
