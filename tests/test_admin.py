@@ -554,6 +554,15 @@ def test_the_property_of_the_same_name_in_another_workspace_is_deleted(browser, 
     assert not rival.properties.exists()
 
 
+def test_a_superuser_deletes_properties_of_two_workspaces_at_once(browser, staff, shop, rival):
+    declare(shop, plan="text", colour="text")
+    declare(rival, plan="text")
+    drafts.create(shop, Draft("Pro", custom("plan", "is", "pro"), rule_given=True))
+    gone = [shop.properties.get(name="colour").pk, rival.properties.get().pk]
+    act(browser("root"), "contacts.property", "delete_selected", gone, post="yes")
+    assert [(each.workspace, each.name) for each in Property.objects.all()] == [(shop, "plan")]
+
+
 def test_nothing_is_taken_from_under_a_rule_that_nobody_can_read(browser, shop, ours):
     Segment.objects.filter(pk=ours["segments.segment"].pk).update(rule={"version": 99, "rule": {}})
     refused = browser("bo").post(page("contacts.property", "delete", ours["contacts.property"].pk), {"post": "yes"})
