@@ -25,12 +25,17 @@ def cursor() -> psycopg.Cursor[Any]:
     return psycopg.Cursor(connection.connection)
 
 
-def value(reference: str) -> sql.Composable:
+def value(reference: str, *, beside_parameters: bool = False) -> sql.Composable:
     """An SQL expression over contacts_contact for a property's value as text."""
+
+    def literal(name: str) -> sql.Literal:
+        # Where a query has parameters, psycopg takes a lone % in a name for one.
+        return sql.Literal(name.replace("%", "%%") if beside_parameters else name)
+
     if reference.startswith(CUSTOM):
-        return sql.SQL("custom ->> {}").format(sql.Literal(reference.removeprefix(CUSTOM)))
+        return sql.SQL("custom ->> {}").format(literal(reference.removeprefix(CUSTOM)))
     if reference.startswith(TAG):
-        return sql.SQL("substitution_tags ->> {}").format(sql.Literal(reference.removeprefix(TAG)))
+        return sql.SQL("substitution_tags ->> {}").format(literal(reference.removeprefix(TAG)))
     return sql.SQL(BUILTIN[reference].sql)
 
 
@@ -70,3 +75,14 @@ def schema_of(timezone: str | None, properties: str | None, tags: str | None) ->
     types = [custom_type(name, label, Kind(kind), pk) for pk, name, label, kind in orjson.loads(properties or "[]")]
     types += [tag_type(tag, pk) for pk, tag in orjson.loads(tags or "[]")]
     return Schema({type_.reference: type_ for type_ in types}, ZoneInfo(timezone or "UTC"))
+
+
+def texts(workspace_id: str, type_: PropertyType, ids: Sequence[int]) -> dict[int, str]:
+    """A property's stored values, as texts, of those of these contacts that have one."""
+    query = sql.SQL(
+        "SELECT id, {value} FROM contacts_contact"
+        " WHERE workspace_id = %s AND id = ANY(%s) AND {value} IS NOT NULL AND lifecycle <> 'trashed'"
+    )
+    with cursor() as held:
+        held.execute(query.format(value=value(type_.reference, beside_parameters=True)), [workspace_id, list(ids)])
+        return dict(held.fetchall())

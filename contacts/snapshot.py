@@ -104,7 +104,7 @@ FROM (
 
 def _look(workspace: Workspace, references: list[str], limit: int | None) -> "_Found":
     with extract.cursor() as cursor:
-        values = [sql.Identifier(ID), *(extract.value(reference) for reference in references)]
+        values = [sql.Identifier(ID), *(extract.value(reference, beside_parameters=True) for reference in references)]
         cursor.execute(
             sql.SQL(_LOOK).format(
                 values=sql.SQL(", ").join(sql.SQL("array_agg({})").format(value) for value in values)

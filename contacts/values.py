@@ -152,6 +152,11 @@ def _end_of_gap(skipped: datetime, zone: tzinfo) -> datetime:
     return after.replace(microsecond=0)
 
 
+def is_day(text: str) -> bool:
+    """Whether a stored date is a whole day."""
+    return len(text) == len("2024-06-01")
+
+
 def span(text: str, zone: tzinfo) -> tuple[int, int]:
     """The instants that a date stands for, from the first to just after the last, in milliseconds UTC.
 

@@ -1,26 +1,28 @@
-"""The one door from a rule to people: how many, who, page by page."""
+"""The one door from a rule to people: how many, who, page by page, what they have in common, what sets them apart."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import functools
+import itertools
+import operator
+from array import array
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-import narwhals as nw
 import numpy as np
 import polars as pl
 from pyroaring import BitMap64
 
-from contacts import columns, snapshot
+from contacts import facets
+from contacts.facets import Facets, Histogram
 from contacts.models import Contact, Status
 from contacts.refresh import Ids
 from contacts.schema import Schema
 from contacts.snapshot import Layer
-from contacts.values import Kind, moment_of
-from segments import references
-from segments.models import Pin, PinKind, Segment
-from segments.rules.check import Checked, check
-from segments.rules.expression import expression, member_column
-from segments.rules.tree import Rule, conditions
+from segments.evaluation import evaluate
+from segments.models import Segment
+from segments.references import Wanted
+from segments.rules.check import find_property
+from segments.rules.tree import All, Any, Rule
 from workspaces.models import Workspace
-from workspaces.problems import Invalid, Problem
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Audience:
     layers: list[tuple[Layer, pl.Series]]
     now: int  # the moment, in milliseconds UTC; give it back to see the same people on the next page
     people: int  # everybody in the workspace
+    schema: Schema
 
     @property
     def count(self) -> int:
@@ -39,7 +42,7 @@ class Audience:
     def ids(self) -> BitMap64:
         found = BitMap64()
         for layer, mask in self.layers:
-            found |= BitMap64(_part(layer, mask, 0, len(mask)).tolist())
+            found |= BitMap64(array("Q", _part(layer, mask, 0, len(mask)).tobytes()))
         return found
 
     def page(self, limit: int, after: int = 0, before: int | None = None) -> list[Contact]:
@@ -53,13 +56,16 @@ class Audience:
             ids = self.after(after, missing) if before is None else self.before(before, missing)
             if not ids:
                 break
-            held = self.workspace.contacts.exclude(lifecycle=Status.TRASHED).in_bulk(ids)
-            still_there = [held[id_] for id_ in ids if id_ in held]
+            still_there = self._contacts(ids)
             if before is None:
                 found, after = found + still_there, ids[-1]
             else:
                 found, before = still_there + found, ids[0]
         return found
+
+    def _contacts(self, ids: Collection[int]) -> list[Contact]:
+        held = self.workspace.contacts.exclude(lifecycle=Status.TRASHED).in_bulk(ids)
+        return [held[id_] for id_ in ids if id_ in held]
 
     def after(self, contact_id: int, limit: int) -> list[int]:
         """The ids of the first members behind this one, at most `limit`, ascending."""
@@ -71,8 +77,42 @@ class Audience:
         found = [_last(layer, mask, contact_id, limit) for layer, mask in self.layers]
         return sorted(id_ for ids in found for id_ in ids)[-limit:]
 
+    def sample(self, size: int = 10, seed: int = 0) -> list[Contact]:
+        """Members picked at random, in order of id: the same ones for the same seed and people."""
+        members = np.concatenate([_NOBODY, *(_part(layer, mask, 0, len(mask)) for layer, mask in self.layers)])
+        picked = np.random.default_rng(seed).choice(members, min(size, len(members)), replace=False)
+        return self._contacts(np.sort(picked).tolist())
+
+    def facets(self, reference: str, limit: int = 20, containing: str = "") -> Facets:
+        """The most frequent values of a property among the members. It must be one of those read with the audience."""
+        type_ = find_property(self.schema, reference)
+        return facets.facets(self.workspace.pk, self.layers, type_, self.schema.zone, limit, containing)
+
+    def histogram(self, reference: str, most_bins: int = 20) -> Histogram:
+        """How a number or date is spread among the members. It must be one of those read with the audience."""
+        return facets.histogram(self.layers, find_property(self.schema, reference), self.schema.zone, most_bins)
+
+    def __and__(self, other: "Audience") -> "Audience":
+        """Those who are in both. The two must come from one call of `several`, and so from one moment."""
+        return self._with(left & right for left, right in self._pairs(other))
+
+    def __or__(self, other: "Audience") -> "Audience":
+        return self._with(left | right for left, right in self._pairs(other))
+
+    def __sub__(self, other: "Audience") -> "Audience":
+        return self._with(left & ~right for left, right in self._pairs(other))
+
+    def _pairs(self, other: "Audience") -> Iterable[tuple[pl.Series, pl.Series]]:
+        pairs = zip(self.layers, other.layers, strict=True)
+        return ((mine, theirs) for (_, mine), (_, theirs) in pairs)
+
+    def _with(self, masks: Iterable[pl.Series]) -> "Audience":
+        layers = [(layer, mask) for (layer, _), mask in zip(self.layers, masks, strict=True)]
+        return replace(self, layers=layers)
+
 
 _STRIDE = 65_536
+_NOBODY: Ids = np.empty(0, dtype=np.int64)
 
 
 def _part(layer: Layer, mask: pl.Series, start: int, end: int) -> Ids:
@@ -102,92 +142,88 @@ def _last(layer: Layer, mask: pl.Series, contact_id: int, limit: int) -> list[in
     return found
 
 
-def of(segment: Segment, now: int | None = None) -> Audience:
-    """Who is in a segment. Raises Invalid if its rule no longer fits the workspace, SnapshotBusy."""
-    return _evaluate(segment.workspace, segment.tree, segment, now)
+def of(segment: Segment, now: int | None = None, also: Collection[str] = ()) -> Audience:
+    """Who is in a segment. `also`: properties to be read with it, for facets and histograms.
+
+    Raises Invalid if its rule no longer fits the workspace, SnapshotBusy.
+    """
+    return several(segment.workspace, [Wanted(segment.tree, segment)], now, also)[0]
 
 
-def matching(workspace: Workspace, rule: Rule, now: int | None = None) -> Audience:
+def matching(workspace: Workspace, rule: Rule, now: int | None = None, also: Collection[str] = ()) -> Audience:
     """Who a rule finds, without any pins. Raises Invalid, SnapshotBusy."""
-    return _evaluate(workspace, rule, None, now)
+    return several(workspace, [Wanted(rule)], now, also)[0]
 
 
-def _evaluate(workspace: Workspace, rule: Rule | None, segment: Segment | None, now: int | None) -> Audience:
-    needed = references.in_order(workspace, rule, segment)
-    trees = {each.pk: each.tree for each in needed}
-    named = {condition.property for tree in [rule, *trees.values()] if tree for condition in conditions(tree)}
-    reading = snapshot.read(workspace, named)
-    moment = reading.now if now is None else now
-    pins = _pins([*needed, segment] if segment else needed, moment)
-    helpers = {pk: _Members(_checked(tree, reading.schema, pk), *pins[pk]) for pk, tree in trees.items()}
-    wanted = _Members(_checked(rule, reading.schema), *(pins[segment.pk] if segment else (_NOBODY, _NOBODY)))
-    layers = [(layer, _mask(layer, helpers, wanted, moment)) for layer in reading.layers]
-    return Audience(workspace, layers, moment, reading.people)
+def several(
+    workspace: Workspace, wanted: Sequence[Wanted], now: int | None = None, also: Collection[str] = ()
+) -> list[Audience]:
+    """Who each of these rules finds, all at one moment and in one pass. Raises Invalid, SnapshotBusy."""
+    done = evaluate(workspace, wanted, now, also)
+    reading = done.reading
+    return [
+        Audience(workspace, list(zip(reading.layers, masks, strict=True)), done.now, reading.people, reading.schema)
+        for masks in done.masks
+    ]
 
 
-def _checked(rule: Rule | None, schema: Schema, segment: str = "") -> Checked | None:
-    """Raises Invalid; for a rule inside another the problems name the segment that has it."""
-    try:
-        return None if rule is None else check(rule, schema)
-    except Invalid as error:
-        if not segment:
-            raise
-        raise Invalid(Problem(f"segment {segment}: {each.path}", each.message) for each in error.problems) from None
-
-
-_NOBODY: Ids = np.empty(0, dtype=np.int64)
-
-
-def _pins(segments: Iterable[Segment], moment: int) -> dict[str, tuple[Ids, Ids]]:
-    """Who is pinned in and who out of each segment at a moment, ascending."""
-    held = {each.pk: (_bitmap(each.included), _bitmap(each.excluded)) for each in segments}
-    if not held:
-        return {}
-    expiring = Pin.objects.order_by().filter(segment__in=held, expires_at__gt=moment_of(moment))
-    for segment, contact, kind in expiring.values_list("segment_id", "contact_id", "kind"):
-        held[segment][kind == PinKind.EXCLUDED].add(contact)
-    return {pk: (_ascending(included), _ascending(excluded)) for pk, (included, excluded) in held.items()}
-
-
-def _bitmap(data: bytes | memoryview) -> BitMap64:
-    return BitMap64.deserialize(bytes(data)) if data else BitMap64()
-
-
-def _ascending(ids: BitMap64) -> Ids:
-    return np.array(ids, dtype=np.int64) if ids else _NOBODY
+# --- comparing -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class _Members:
-    """What decides who is in a segment: people = (rule or included) minus excluded."""
+class Step:
+    """A condition of a rule: how many meet it alone, and how many it and those before it leave (all) or find (any)."""
 
-    rule: Checked | None
-    included: Ids
-    excluded: Ids
-
-    def mask(self, layer: Layer, frame: pl.DataFrame, now: int) -> pl.Series:
-        """True in the rows of members."""
-        if self.rule is None:
-            mask = pl.repeat(False, len(frame), eager=True)
-        else:
-            met = expression(self.rule, now, lambda held: _vocabulary(frame[held.reference], held.kind))
-            mask = nw.from_native(frame).select(met.alias("met")).to_native()["met"]
-        for pinned, is_in in ((self.included, True), (self.excluded, False)):
-            if len(places := snapshot.positions(layer.ids, pinned)):
-                mask = mask.scatter(places, is_in)
-        return mask
+    rule: Rule
+    alone: int
+    together: int
 
 
-def _mask(layer: Layer, helpers: Mapping[str, _Members], wanted: _Members, now: int) -> pl.Series:
-    frame = layer.frame
-    for segment, members in helpers.items():
-        frame = frame.with_columns(members.mask(layer, frame, now).alias(member_column(segment)))
-    return wanted.mask(layer, frame, now)
+def steps(rule: Rule) -> tuple[Rule, ...]:
+    """The conditions and groups that a rule joins with all or any; a rule that joins nothing is the only one."""
+    return rule.rules if isinstance(rule, All | Any) and rule.rules else (rule,)
 
 
-def _vocabulary(column: pl.Series, kind: Kind) -> tuple[nw.Series, list[str]] | None:
-    if not isinstance(column.dtype, pl.Enum):
-        return None
-    categories = column.dtype.categories
-    held = columns.values(categories, kind).alias(column.name)
-    return nw.from_native(held, series_only=True), categories.to_list()
+def funnel(rule: Rule, parts: Sequence[Audience]) -> list[Step]:
+    """What each of a rule's `steps` does, in their order. `parts` are their audiences, from one call of `several`."""
+    join = operator.or_ if isinstance(rule, Any) else operator.and_
+    together = itertools.accumulate(parts, join)
+    return [Step(step, alone.count, both.count) for step, alone, both in zip(steps(rule), parts, together, strict=True)]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Of several segments: `both[i][k]` people are in the i-th and the k-th (i = k: in that one), `union` in any."""
+
+    both: list[list[int]]
+    union: int
+
+
+def overlap(audiences: Sequence[Audience]) -> Overlap:
+    """`audiences` come from one call of `several`. In the i-th but not the k-th are both[i][i] - both[i][k]."""
+    both = [[0] * len(audiences) for _ in audiences]
+    for (i, one), (k, other) in itertools.combinations_with_replacement(enumerate(audiences), 2):
+        both[i][k] = both[k][i] = one.count if i == k else (one & other).count
+    return Overlap(both, functools.reduce(operator.or_, audiences).count if audiences else 0)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What replacing one rule by another does to an audience."""
+
+    before: Audience
+    after: Audience
+
+    @property
+    def added(self) -> Audience:
+        return self.after - self.before
+
+    @property
+    def removed(self) -> Audience:
+        return self.before - self.after
+
+
+def change(segment: Segment, rule: Rule | None, now: int | None = None) -> Change:
+    """What giving a segment another rule would do, its pins staying as they are. Raises Invalid, SnapshotBusy."""
+    wanted = [Wanted(segment.tree, segment), Wanted(rule, segment)]
+    return Change(*several(segment.workspace, wanted, now))

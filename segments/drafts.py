@@ -13,6 +13,7 @@ from contacts.schema import CUSTOM, Schema, custom_type
 from contacts.values import Kind, Refused, clean
 from segments import references
 from segments.models import Segment
+from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.check import check
 from workspaces.locks import lock
@@ -103,7 +104,7 @@ def _rule(segment: Segment, draft: Draft) -> list[Problem]:
             problems.append(Problem("criteria", f"{CUSTOM}{name} {error}"))
     try:
         check(draft.rule, schema_with(properties.schema(segment.workspace), draft.declares))
-        references.in_order(segment.workspace, draft.rule, segment)
+        references.in_order(segment.workspace, [Wanted(draft.rule, segment)])
     except Invalid as error:
         problems += error.problems
     return problems

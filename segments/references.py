@@ -1,4 +1,7 @@
-"""Find the segments that a rule needs, and refuse circles of them."""
+"""Find the segments that rules need, and refuse circles of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from segments.models import Segment
 from segments.rules.tree import InSegment, Rule, referred
@@ -8,45 +11,65 @@ from workspaces.problems import Invalid, Problem
 MOST_SEGMENTS = 50  # that one rule may need, directly or not
 
 
-def in_order(workspace: Workspace, rule: Rule | None, root: Segment | None = None) -> list[Segment]:
-    """The live segments that a rule needs, each once and behind those that it needs itself.
+@dataclass(frozen=True)
+class Wanted:
+    """A rule, and the segment whose rule it is or is to be, where it is one's."""
 
-    `root` is the segment whose rule this is or is to be. Raises Invalid for an unknown segment, a circle (with its
-    path) and more than 50 segments. Saving checks this under a lock; reading checks again and fails closed.
+    rule: Rule | None
+    segment: Segment | None = None
+
+
+def in_order(workspace: Workspace, wanted: Sequence[Wanted]) -> list[Segment]:
+    """The live segments that these rules need, each once and behind those that it needs itself.
+
+    Raises Invalid for an unknown segment, a circle (with its path) and a rule that needs more than 50. Saving checks
+    this under a lock; reading checks again and fails closed.
     """
-    if rule is None:
-        return []
-    found = _all_needed(workspace, rule)
-    if root is not None:
-        found[root.pk] = root
+    named = {reference.segment for each in wanted for reference in referred(each.rule)}
+    found, rules = _all_needed(workspace, named, MOST_SEGMENTS * len(wanted))
     ordered: dict[str, Segment] = {}
-
-    def visit(reference: InSegment, path: tuple[str, ...]) -> None:
-        segment = found.get(reference.segment)
-        if segment is None:
-            raise Invalid([Problem(reference.at, f"there is no segment {reference.segment!r}")])
-        if segment.pk in path:
-            circle = " → ".join(found[pk].name for pk in [*path, segment.pk])
-            raise Invalid([Problem(reference.at, f"segments would refer to each other in a circle: {circle}")])
-        if segment.pk not in ordered:
-            for inner in referred(segment.tree) if segment.tree else ():
-                visit(inner, (*path, segment.pk))
-            ordered[segment.pk] = segment
-
-    for reference in referred(rule):
-        visit(reference, (root.pk,) if root else ())
+    for each in wanted:
+        ordered |= _needed(each, found, rules)
     return list(ordered.values())
 
 
-def _all_needed(workspace: Workspace, rule: Rule) -> dict[str, Segment]:
-    """Level by level, one query each."""
+def _needed(wanted: Wanted, found: Mapping[str, Segment], rules: Mapping[str, Rule | None]) -> dict[str, Segment]:
+    ordered: dict[str, Segment] = {}
+    top = wanted.segment
+
+    def visit(reference: InSegment, path: tuple[str, ...]) -> None:
+        pk = reference.segment
+        if pk in path:
+            names = (top.name if top and each == top.pk else found[each].name for each in [*path, pk])
+            problem = f"segments would refer to each other in a circle: {' → '.join(names)}"
+            raise Invalid([Problem(reference.at, problem)])
+        if pk not in found:
+            raise Invalid([Problem(reference.at, f"there is no segment {pk!r}")])
+        if pk not in ordered:
+            for inner in referred(rules[pk]):
+                visit(inner, (*path, pk))
+            ordered[pk] = found[pk]
+
+    for reference in referred(wanted.rule):
+        visit(reference, (top.pk,) if top else ())
+    if len(ordered) > MOST_SEGMENTS:
+        raise _too_many()
+    return ordered
+
+
+def _too_many() -> Invalid:
+    return Invalid([Problem("", f"a rule can need {MOST_SEGMENTS} other segments at most; this one needs more")])
+
+
+def _all_needed(workspace: Workspace, named: set[str], most: int) -> tuple[dict[str, Segment], dict[str, Rule | None]]:
+    """The segments and their rules, level by level, one query each."""
     found: dict[str, Segment] = {}
-    wanted = {reference.segment for reference in referred(rule)}
-    while wanted:
-        fetched = workspace.segments.live().in_bulk(wanted)
+    rules: dict[str, Rule | None] = {}
+    while named:
+        fetched = workspace.segments.live().in_bulk(named)
         found |= fetched
-        if len(found) > MOST_SEGMENTS:
-            raise Invalid([Problem("", f"a rule can need {MOST_SEGMENTS} other segments at most; this one needs more")])
-        trees = (segment.tree for segment in fetched.values())
-        wanted = {reference.segment for tree in trees if tree for reference in referred(tree)} - found.keys()
-    return found
+        rules |= {pk: segment.tree for pk, segment in fetched.items()}
+        if len(found) > most:
+            raise _too_many()
+        named = {reference.segment for pk in fetched for reference in referred(rules[pk])} - found.keys()
+    return found, rules

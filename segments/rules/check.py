@@ -106,11 +106,7 @@ def _check(rule: Rule, schema: Schema, problems: list[Problem]) -> Checked:
 
 
 def _test(condition: Condition, schema: Schema) -> Test:
-    type_ = schema.get(condition.property)
-    if type_ is None:
-        nearest = schema.nearest(condition.property)
-        hint = f"; did you mean {listed(nearest)}?" if nearest else ""
-        raise _problem(condition, "property", f"there is no property {condition.property!r}{hint}", tuple(nearest))
+    type_ = find_property(schema, condition.property, _path(condition, "property"))
     allowed = operators_for(type_.kind)
     if condition.operator not in allowed:
         message = f"{type_.label} is {_a(type_.kind)}, so it takes {listed(allowed)}; not {condition.operator!r}"
@@ -123,8 +119,22 @@ def _test(condition: Condition, schema: Schema) -> Test:
     return Test(type_, operator, values, shown)
 
 
+def find_property(schema: Schema, reference: str, path: str = "property") -> PropertyType:
+    """Raises Invalid, with the nearest names, if there is no such property."""
+    type_ = schema.get(reference)
+    if type_ is None:
+        nearest = schema.nearest(reference)
+        hint = f"; did you mean {listed(nearest)}?" if nearest else ""
+        raise Invalid([Problem(path, f"there is no property {reference!r}{hint}", tuple(nearest))])
+    return type_
+
+
 def _problem(condition: Condition, part: str, message: str, allowed: tuple[str, ...] = ()) -> Invalid:
-    return Invalid([Problem(f"{condition.at}.{part}" if condition.at else part, message, allowed)])
+    return Invalid([Problem(_path(condition, part), message, allowed)])
+
+
+def _path(condition: Condition, part: str) -> str:
+    return f"{condition.at}.{part}" if condition.at else part
 
 
 def _a(kind: Kind) -> str:

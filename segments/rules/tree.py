@@ -67,7 +67,7 @@ def denials(rule: Rule | None, denied: bool = False) -> Iterator[tuple[Condition
             yield from denials(part, not denied)
 
 
-def referred(rule: Rule) -> Iterator[InSegment]:
+def referred(rule: Rule | None) -> Iterator[InSegment]:
     """The segments that a rule names itself."""
     match rule:
         case InSegment():

@@ -1,0 +1,139 @@
+"""Evaluate rules over the people of a workspace: for each rule a mask, all of them at one moment and in one pass."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import narwhals as nw
+import numpy as np
+import polars as pl
+from pyroaring import BitMap64
+
+from contacts import columns, snapshot
+from contacts.refresh import Ids
+from contacts.schema import Schema
+from contacts.snapshot import Layer, Reading
+from contacts.values import Kind, moment_of
+from segments import references
+from segments.models import Pin, PinKind, Segment
+from segments.references import Wanted
+from segments.rules.check import Checked, check
+from segments.rules.expression import expression, member_column
+from segments.rules.tree import Rule, conditions
+from workspaces.models import Workspace
+from workspaces.problems import Invalid, Problem
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Who is in, for each of several rules. `masks[i][k]` belongs to the i-th rule and the k-th layer.
+
+    A mask is true for those who are in; of a layer's hidden rows it says nothing.
+    """
+
+    reading: Reading
+    now: int  # the moment, in milliseconds UTC
+    masks: list[list[pl.Series]]
+
+
+def evaluate(
+    workspace: Workspace,
+    wanted: Sequence[Wanted],
+    now: int | None = None,
+    also: Collection[str] = (),
+    read: Callable[[Workspace, Collection[str]], Reading] = snapshot.read,
+) -> Evaluation:
+    """`also`: references of further properties that the layers are to hold; `read`: where the people come from.
+
+    Raises Invalid if a rule does not fit the workspace, SnapshotBusy.
+    """
+    needed = references.in_order(workspace, wanted)
+    trees = {each.pk: each.tree for each in needed}
+    rules = [*trees.values(), *(each.rule for each in wanted)]
+    named = {condition.property for rule in rules if rule for condition in conditions(rule)}
+    reading = read(workspace, named | set(also))
+    moment = reading.now if now is None else now
+    pins = _pins([*needed, *(each.segment for each in wanted if each.segment)], moment)
+    helpers = {pk: _Members(_checked(tree, reading.schema, pk), *pins[pk]) for pk, tree in trees.items()}
+    people = [
+        _Members(_checked(each.rule, reading.schema), *(pins[each.segment.pk] if each.segment else _NO_PINS))
+        for each in wanted
+    ]
+    by_layer = [_masks(layer, helpers, people, moment) for layer in reading.layers]
+    return Evaluation(reading, moment, [[masks[place] for masks in by_layer] for place in range(len(wanted))])
+
+
+def _checked(rule: Rule | None, schema: Schema, segment: str = "") -> Checked | None:
+    """Raises Invalid; for a rule inside another the problems name the segment that has it."""
+    try:
+        return None if rule is None else check(rule, schema)
+    except Invalid as error:
+        if not segment:
+            raise
+        raise Invalid(Problem(f"segment {segment}: {each.path}", each.message) for each in error.problems) from None
+
+
+_NOBODY: Ids = np.empty(0, dtype=np.int64)
+_NO_PINS = _NOBODY, _NOBODY
+
+
+def _pins(segments: Iterable[Segment], moment: int) -> dict[str, tuple[Ids, Ids]]:
+    """Who is pinned in and who out of each segment at a moment, ascending."""
+    held = {each.pk: (_bitmap(each.included), _bitmap(each.excluded)) for each in segments}
+    if not held:
+        return {}
+    expiring = Pin.objects.order_by().filter(segment__in=held, expires_at__gt=moment_of(moment))
+    for segment, contact, kind in expiring.values_list("segment_id", "contact_id", "kind"):
+        held[segment][kind == PinKind.EXCLUDED].add(contact)
+    return {pk: (_ascending(included), _ascending(excluded)) for pk, (included, excluded) in held.items()}
+
+
+def _bitmap(data: bytes | memoryview) -> BitMap64:
+    return BitMap64.deserialize(bytes(data)) if data else BitMap64()
+
+
+def _ascending(ids: BitMap64) -> Ids:
+    return np.array(ids, dtype=np.int64) if ids else _NOBODY
+
+
+@dataclass(frozen=True)
+class _Members:
+    """What decides who is in a segment: people = (rule or included) minus excluded."""
+
+    rule: Checked | None
+    included: Ids
+    excluded: Ids
+
+    def pinned(self, layer: Layer, mask: pl.Series) -> pl.Series:
+        """The rule's mask with those who are pinned."""
+        for ids, is_in in ((self.included, True), (self.excluded, False)):
+            if len(places := snapshot.positions(layer.ids, ids)):
+                mask = mask.scatter(places, is_in)
+        return mask
+
+
+def _masks(layer: Layer, helpers: Mapping[str, _Members], wanted: Sequence[_Members], now: int) -> list[pl.Series]:
+    frame = layer.frame
+    for segment, members in helpers.items():  # each once, behind those that it refers to
+        (mask,) = _met(layer, frame, [members], now)
+        frame = frame.with_columns(mask.alias(member_column(segment)))
+    return _met(layer, frame, wanted, now)
+
+
+def _met(layer: Layer, frame: pl.DataFrame, wanted: Sequence[_Members], now: int) -> list[pl.Series]:
+    rules = {
+        str(place): expression(members.rule, now, lambda held: _vocabulary(frame[held.reference], held.kind))
+        for place, members in enumerate(wanted)
+        if members.rule is not None
+    }
+    met = nw.from_native(frame).select(**rules).to_native()
+    nobody = pl.repeat(False, len(frame), eager=True)
+    masks = (met[str(place)] if str(place) in rules else nobody for place in range(len(wanted)))
+    return [members.pinned(layer, mask) for members, mask in zip(wanted, masks, strict=True)]
+
+
+def _vocabulary(column: pl.Series, kind: Kind) -> tuple[nw.Series, list[str]] | None:
+    if not isinstance(column.dtype, pl.Enum):
+        return None
+    categories = column.dtype.categories
+    held = columns.values(categories, kind).alias(column.name)
+    return nw.from_native(held, series_only=True), categories.to_list()
