@@ -4,6 +4,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
@@ -53,10 +54,31 @@ def facets(
     distinct = len(counted)
     if containing:
         counted = counted.filter(pl.col("value").cast(pl.String).str.contains(fold(containing), literal=True))
-    top = counted.sort(["count", "value"], descending=[True, False]).head(limit)
-    spelled = _spelled(workspace_id, type_, zone, dict(zip(top["value"], top["ids"].to_list(), strict=True)))
-    values = [Value(spelled[value], count) for value, count in zip(top["value"], top["count"], strict=True)]
+    top = _top(counted, limit)
+    spelled = _spelled(workspace_id, people, type_, zone, top["value"])
+    values = [Value(spelling, count) for spelling, count in zip(spelled, top["count"], strict=True)]
     return Facets(values, distinct, *known_and_missing(people, type_))
+
+
+def _top(counted: pl.DataFrame, limit: int) -> pl.DataFrame:
+    """The most frequent ones, of equally frequent ones the first, without sorting a million that occur once."""
+    if counted.is_empty():
+        return counted
+    least = counted["count"].top_k(limit).min()
+    more, equal = counted.filter(pl.col("count") > least), counted.filter(pl.col("count") == least)
+    equal = equal.bottom_k(limit - len(more), by="value").sort("value")
+    return pl.concat([more.sort(["count", "value"], descending=[True, False]), equal])
+
+
+def extremes(people: People, type_: PropertyType) -> tuple[Any, Any]:
+    """The lowest and the highest number, or date as an ISO instant; None for other kinds and where nobody has one."""
+    if type_.kind not in (Kind.NUMBER, Kind.DATE):
+        return None, None
+    held = [layer.frame[type_.reference].filter(visible(layer, mask)).drop_nulls() for layer, mask in people]
+    together = pl.concat([columns.nothing(type_.kind, 0), *(part.alias("") for part in held)])
+    if together.is_empty():
+        return None, None
+    return _as_it_is(type_.kind, together.min()), _as_it_is(type_.kind, together.max())
 
 
 def known_and_missing(people: People, type_: PropertyType) -> tuple[int, int]:
@@ -72,11 +94,12 @@ def visible(layer: Layer, mask: pl.Series) -> pl.Series:
 
 
 def _counted(people: People, type_: PropertyType) -> pl.DataFrame:
-    """Each value, how many people have it (`count`), and the ids of some of them (`ids`)."""
-    nobody = pl.DataFrame(schema={"value": _dtype(type_.kind), "count": pl.UInt32, "ids": pl.List(pl.Int64)})
-    parts = (_counted_in(layer, mask, type_) for layer, mask in people)
-    together = pl.concat([nobody, *parts]).group_by("value")
-    return together.agg(pl.col("count").sum(), pl.col("ids").list.explode().head(EXAMPLES))
+    """Each value, as columns hold it, and how many people have it (`count`)."""
+    nobody = pl.DataFrame(schema={"value": _dtype(type_.kind), "count": pl.UInt32})
+    parts = [_counted_in(layer, mask, type_) for layer, mask in people] or [nobody]
+    if len(parts) == 1 and type_.kind is not Kind.LIST:
+        return parts[0]
+    return pl.concat(parts).group_by("value").agg(pl.col("count").sum())
 
 
 def _dtype(kind: Kind) -> pl.DataType:
@@ -84,42 +107,66 @@ def _dtype(kind: Kind) -> pl.DataType:
 
 
 def _counted_in(layer: Layer, mask: pl.Series, type_: PropertyType) -> pl.DataFrame:
-    column = layer.frame[type_.reference].alias("value")
-    held = pl.DataFrame([layer.frame[ID], column]).filter(visible(layer, mask)).drop_nulls("value")
-    held = _items(held) if isinstance(column.dtype, pl.List) else held
-    counted = held.group_by("value").agg(pl.len().alias("count"), pl.col(ID).head(EXAMPLES).alias("ids"))
-    if isinstance(column.dtype, pl.Enum):
-        counted = counted.with_columns(columns.values(counted["value"].cast(pl.String), type_.kind).alias("value"))
-        counted = _items(counted) if type_.kind is Kind.LIST else counted
-    return counted
+    held = layer.frame[type_.reference].alias("value").filter(visible(layer, mask)).drop_nulls()
+    # Equal values first, what they stand for after that: a million lists are of a few kinds.
+    counted = held.value_counts(name="count")
+    return _items(_plain(counted, type_.kind), type_.kind)
 
 
-def _items(frame: pl.DataFrame) -> pl.DataFrame:
-    """A row for each item of a list, where one that stands in it twice counts once."""
-    return frame.with_columns(pl.col("value").list.unique()).explode("value")
+def _plain(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Values instead of the categories that stand for them."""
+    if not isinstance(frame["value"].dtype, pl.Enum):
+        return frame
+    return frame.with_columns(columns.values(frame["value"].cast(pl.String), kind).alias("value"))
+
+
+def _items(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """A row for each item of a list; one that stands in it twice counts once."""
+    return frame.with_columns(pl.col("value").list.unique()).explode("value") if kind is Kind.LIST else frame
 
 
 # --- spelling ------------------------------------------------------------------------------------------------------
 
 
 def _spelled(
-    workspace_id: str, type_: PropertyType, zone: tzinfo, holders: dict[Any, list[int]]
-) -> dict[Any, str | float | bool]:
-    """Each value as most of the people given for it write it: columns hold texts folded and days as instants."""
+    workspace_id: str, people: People, type_: PropertyType, zone: tzinfo, values: pl.Series
+) -> list[str | float | bool]:
+    """Each value as most of a few people who have it write it: columns hold texts folded and days as instants."""
     if type_.kind not in _SPELLINGS:
-        return {value: _plain(type_.kind, value) for value in holders}
+        return [_as_it_is(type_.kind, value) for value in values]
+    holders = _holders(people, type_, values)
     texts = extract.texts(workspace_id, type_, [id_ for ids in holders.values() for id_ in ids])
-    written: dict[Any, Counter[str]] = {value: Counter() for value in holders}
-    for value, ids in holders.items():
-        for text in (texts[id_] for id_ in ids if id_ in texts):
-            written[value].update(spelling for held, spelling in _SPELLINGS[type_.kind](text, zone) if held == value)
-    return {
-        value: spellings.most_common(1)[0][0] if spellings else _plain(type_.kind, value)
-        for value, spellings in written.items()
-    }
+    spellings: dict[Any, Counter[str]] = {value: Counter() for value in values}
+    for text in texts.values():
+        with suppress(ValueError):  # rewritten since the column was read, to something that does not fit
+            for value, spelling in _SPELLINGS[type_.kind](text, zone):
+                if value in spellings:
+                    spellings[value][spelling] += 1
+    return [found.most_common(1)[0][0] if found else _as_it_is(type_.kind, value) for value, found in spellings.items()]
 
 
-def _plain(kind: Kind, value: Any) -> str | float | bool:
+def _holders(people: People, type_: PropertyType, values: pl.Series) -> dict[Any, list[int]]:
+    """The ids of up to EXAMPLES people for each of these values."""
+    found: dict[Any, list[int]] = {value: [] for value in values}
+    for layer, mask in people:
+        held = layer.frame.select(ID, pl.col(type_.reference).alias("value"))
+        members = visible(layer, mask)
+        for start in range(0, len(held), _STRIDE):
+            wanted = [value for value, ids in found.items() if len(ids) < EXAMPLES]
+            if not wanted:
+                return found
+            part = held[start : start + _STRIDE].filter(members[start : start + _STRIDE]).drop_nulls("value")
+            part = _items(_plain(part, type_.kind), type_.kind)
+            part = part.filter(pl.col("value").is_in(wanted)).group_by("value").agg(pl.col(ID).head(EXAMPLES))
+            for value, ids in part.iter_rows():
+                found[value] += ids
+    return found
+
+
+_STRIDE = 65_536
+
+
+def _as_it_is(kind: Kind, value: Any) -> Any:
     if kind is Kind.DATE:
         return iso(value)
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -130,8 +177,9 @@ def _text(text: str, zone: tzinfo) -> list[tuple[Any, str]]:
 
 
 def _list(text: str, zone: tzinfo) -> list[tuple[Any, str]]:
-    items = [as_text(item) for item in orjson.loads(text) if not is_missing(item)]
-    return [(fold(item), item) for item in items]
+    items = orjson.loads(text)
+    kept = [as_text(item) for item in items if not is_missing(item)] if isinstance(items, list) else []
+    return [(fold(item), item) for item in kept]
 
 
 def _day(text: str, zone: tzinfo) -> list[tuple[Any, str]]:

@@ -143,6 +143,31 @@ class SnapshotColumn(models.Model):
         return f"{self.column} from contact {self.first_id}"
 
 
+class PropertySummary(models.Model):
+    """What the catalogue holds of one property: see contacts/catalogue.py."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="property_summaries")
+    column = models.TextField()  # its name in the snapshot
+    known = models.BigIntegerField()
+    missing = models.BigIntegerField()
+    misfits = models.BigIntegerField()
+    distinct = models.BigIntegerField()
+    lowest = models.JSONField(null=True)
+    highest = models.JSONField(null=True)
+    values = models.JSONField()  # pairs of a value and how many people have it
+    texts = models.TextField()  # the values, folded, a line each
+    state = models.BinaryField()  # a digest of what it was made from
+    as_of = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "column"], name="property_summary_once_per_workspace")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.known} people with {self.column}"
+
+
 class ContactMark(models.Model):
     """Says that a contact was written since the snapshot last took it in.
 

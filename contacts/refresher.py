@@ -1,15 +1,20 @@
-"""Refresh in the background whatever has lain unrefreshed for two seconds."""
+"""Refresh in the background whatever has lain unrefreshed for two seconds, and the catalogue after it."""
 
 import logging
+import time
 from threading import Event, Thread
+from typing import Any
 
 from django.db import DatabaseError, connection
 
+from contacts import catalogue
 from contacts.refresh import SnapshotBusy, refresh
+from workspaces.models import Workspace
 
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 2.0
+REST = 10  # times as long as bringing a workspace's catalogue up to date took, before it is done again
 
 
 def marked_workspaces() -> list[str]:
@@ -38,12 +43,46 @@ def refresh_marked(patience_ms: int = 1) -> None:
             log.info("%s is being refreshed already", workspace)
 
 
+class Catalogues:
+    """Brings the catalogues of workspaces that have changed up to date, large ones not all the time."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}  # by time.monotonic()
+        self._seen: dict[str, tuple[Any, ...]] = {}
+
+    def keep(self) -> None:
+        for workspace_id, *newest in self._newest():
+            started = time.monotonic()
+            if self._seen.get(workspace_id) == tuple(newest) or started < self._due.get(workspace_id, 0):
+                continue
+            workspace = Workspace.objects.filter(pk=workspace_id).first()
+            if workspace is not None:
+                catalogue.keep(workspace)
+            self._seen[workspace_id] = tuple(newest)
+            self._due[workspace_id] = time.monotonic() + REST * (time.monotonic() - started)
+
+    def _newest(self) -> list[tuple[Any, ...]]:
+        """Each workspace with its newest column, property and tag: where they are as they were, nothing is to do."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT id, (SELECT max(id) FROM contacts_snapshotcolumn WHERE workspace_id = workspace.id),
+                       (SELECT max(id) FROM contacts_property WHERE workspace_id = workspace.id),
+                       (SELECT max(id) FROM contacts_substitutiontag WHERE workspace_id = workspace.id)
+                FROM workspaces_workspace AS workspace
+                """
+            )
+            return cursor.fetchall()
+
+
 def run(stopped: Event) -> None:
     """Until stopped. A failure is logged and tried again: readers are right without us, only slower."""
+    catalogues = Catalogues()
     while not stopped.wait(PAUSE_SECONDS):
         try:
             refresh_marked()
-        except DatabaseError:
+            catalogues.keep()
+        except (DatabaseError, SnapshotBusy):
             log.exception("could not refresh; trying again")
             connection.close()
 

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, TextIO
 
 from django.core.management.base import BaseCommand, OutputWrapper
 
+from contacts import catalogue
 from contacts.csvfile import Skipped
 from contacts.imports import Outcome, Survey, Watcher, import_contacts
 from contacts.mapping import KEYS, Column, Plan
@@ -64,6 +65,8 @@ class Command(BaseCommand):
         reporter.finish()
         if options["dry_run"]:
             self.stdout.write("Nothing was written: this was a dry run.")
+        else:
+            catalogue.keep(workspace)
         self.stdout.write(summary(outcome, time.monotonic() - started))
         if outcome.rows and outcome.rejected == outcome.rows:
             refuse("Every row was rejected.", status=1)

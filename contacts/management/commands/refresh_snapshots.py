@@ -1,4 +1,4 @@
-"""manage.py refresh_snapshots: take what was written into the columnar snapshots."""
+"""manage.py refresh_snapshots: take what was written into the columnar snapshots and the catalogue."""
 
 import time
 from argparse import ArgumentParser
@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from contacts import refresher
+from contacts import catalogue, refresher
 from contacts.refresh import refresh
 from workspaces.commands import find_workspace
+from workspaces.models import Workspace
 
 
 class Command(BaseCommand):
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         started, written = time.monotonic(), 0
         for workspace in workspaces:
             done = refresh(workspace)
+            catalogue.keep(Workspace.objects.get(pk=workspace))
             written += done.written
             self.stdout.write(
                 f"{workspace}: {done.written:,} contacts written, {done.gone:,} of them gone"
