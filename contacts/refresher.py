@@ -72,7 +72,7 @@ class Catalogues:
                 FROM workspaces_workspace AS workspace
                 """
             )
-            return cursor.fetchall()
+            return list(cursor.fetchall())
 
 
 def run(stopped: Event) -> None:
