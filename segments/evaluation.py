@@ -1,5 +1,6 @@
 """Evaluate rules over the people of a workspace: for each rule a mask, all of them at one moment and in one pass."""
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,9 @@ from pyroaring import BitMap64
 
 from contacts import columns, snapshot
 from contacts.refresh import Ids
-from contacts.schema import Schema
+from contacts.schema import PropertyType, Schema
 from contacts.snapshot import Layer, Reading
-from contacts.values import Kind, moment_of
+from contacts.values import moment_of
 from segments import references
 from segments.models import Pin, PinKind, Segment
 from segments.references import Wanted
@@ -120,20 +121,24 @@ def _masks(layer: Layer, helpers: Mapping[str, _Members], wanted: Sequence[_Memb
 
 
 def _met(layer: Layer, frame: pl.DataFrame, wanted: Sequence[_Members], now: int) -> list[pl.Series]:
+    vocabulary = functools.cache(functools.partial(_vocabulary, frame))
     rules = {
-        str(place): expression(members.rule, now, lambda held: _vocabulary(frame[held.reference], held.kind))
+        str(place): expression(members.rule, now, vocabulary)
         for place, members in enumerate(wanted)
         if members.rule is not None
     }
-    met = nw.from_native(frame).select(**rules).to_native()
+    # Lazily, so that a condition which several rules share is evaluated once.
+    met = nw.from_native(frame.lazy()).select(**rules).collect().to_native() if rules else pl.DataFrame()
     nobody = pl.repeat(False, len(frame), eager=True)
     masks = (met[str(place)] if str(place) in rules else nobody for place in range(len(wanted)))
     return [members.pinned(layer, mask) for members, mask in zip(wanted, masks, strict=True)]
 
 
-def _vocabulary(column: pl.Series, kind: Kind) -> tuple[nw.Series, list[str]] | None:
-    if not isinstance(column.dtype, pl.Enum):
+def _vocabulary(frame: pl.DataFrame, property: PropertyType) -> tuple[nw.Series, nw.Series] | None:
+    """The few distinct values of a column that is held as an Enum of them, and how they are spelled in it."""
+    dtype = frame.schema[property.reference]
+    if not isinstance(dtype, pl.Enum):
         return None
-    categories = column.dtype.categories
-    held = columns.values(categories, kind).alias(column.name)
-    return nw.from_native(held, series_only=True), categories.to_list()
+    spelled = dtype.categories
+    values = columns.values(spelled, property.kind).alias(property.reference)
+    return nw.from_native(values, series_only=True), nw.from_native(spelled, series_only=True)
