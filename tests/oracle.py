@@ -63,15 +63,17 @@ def first_instant(day, zone):
     return start
 
 
-def meets(rule, person, kinds, zone: ZoneInfo, now: datetime):
-    """`rule` is the stored JSON of a node; `person` maps references to stored JSON values."""
+def meets(rule, person, kinds, zone: ZoneInfo, now: datetime, segments=()):
+    """`rule`: the stored JSON of a node; `person`: references to stored JSON values; `segments`: those they are in."""
     match rule:
         case {"all": parts}:
-            return all(meets(part, person, kinds, zone, now) for part in parts)
+            return all(meets(part, person, kinds, zone, now, segments) for part in parts)
         case {"any": parts}:
-            return any(meets(part, person, kinds, zone, now) for part in parts)
+            return any(meets(part, person, kinds, zone, now, segments) for part in parts)
         case {"not": part}:
-            return not meets(part, person, kinds, zone, now)
+            return not meets(part, person, kinds, zone, now, segments)
+        case {"segment": segment}:
+            return segment in segments
     kind, operator = kinds[rule["property"]], rule["operator"]
     value = known(kind, person.get(rule["property"]), zone)
     if operator == "is_known":

@@ -63,7 +63,7 @@ def _test(test: Test, now: int, vocabulary: Vocabulary) -> nw.Expr:
         # The few distinct values are searched instead of every row: 1 ms rather than 50 over a million people.
         values, spelled = held
         found = values.to_frame().select(met.fill_null(False).alias("met"))["met"]
-        met = column.is_in(spelled.filter(found))
+        met = column.is_in(spelled.filter(found).to_list())
     return met.fill_null(False)
 
 
