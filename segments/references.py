@@ -45,6 +45,8 @@ def _needed(wanted: Wanted, found: Mapping[str, Segment], rules: Mapping[str, Ru
             raise Invalid([Problem(reference.at, problem)])
         if pk not in found:
             raise Invalid([Problem(reference.at, f"there is no segment {pk!r}")])
+        if len(path) > MOST_SEGMENTS:
+            raise _too_many()
         if pk not in ordered:
             for inner in referred(rules[pk]):
                 visit(inner, (*path, pk))

@@ -1,0 +1,124 @@
+"""Segments that name other segments: each evaluated once, never in a circle, not too many."""
+
+import threading
+
+import pytest
+from django.db import close_old_connections, connections
+
+from segments import audience, drafts, evaluation
+from segments.drafts import Draft
+from segments.models import Segment
+from segments.references import MOST_SEGMENTS, Wanted
+from segments.rules.tree import All, Any, InSegment, Not, write
+from tests.people import add, custom, declare
+from workspaces.problems import Invalid
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def people(shop):
+    declare(shop, plan="text")
+    for name, plan in (("Ana", "pro"), ("Bea", "pro"), ("Cem", "free")):
+        add(shop, name, plan=plan)
+    return shop
+
+
+def make(shop, name, rule):
+    return drafts.create(shop, Draft(name, rule, rule_given=True))
+
+
+def change(segment, rule):
+    return drafts.update(segment, Draft(rule=rule, rule_given=True))
+
+
+def both(segment):
+    """Names the segment twice, so that a naive evaluation of a chain of these doubles at every link."""
+    return All((InSegment(segment.pk), Not(Not(InSegment(segment.pk)))))
+
+
+def test_a_chain_of_fourteen_segments_is_fourteen_evaluations(people, monkeypatch):
+    last = make(people, "0", custom("plan", "is", "pro"))
+    for number in range(1, 14):
+        last = make(people, str(number), both(last))
+    evaluated = []
+    really = evaluation.expression
+    monkeypatch.setattr(evaluation, "expression", lambda rule, *rest: evaluated.append(rule) or really(rule, *rest))
+    answer = audience.of(last)
+    assert answer.count == 2
+    assert len(evaluated) == 14 * len(answer.layers)
+
+
+def test_the_widest_rule_allowed_and_one_more(people):
+    inner = [make(people, str(number), custom("plan", "is", "pro")) for number in range(MOST_SEGMENTS + 1)]
+    wide = make(people, "wide", Any(tuple(InSegment(each.pk) for each in inner[:-1])))
+    assert audience.of(wide).count == 2
+    with pytest.raises(Invalid, match="50 other segments at most"):
+        change(wide, Any(tuple(InSegment(each.pk) for each in inner)))
+    assert Segment.objects.get(pk=wide.pk).tree == wide.tree
+
+
+def test_a_chain_too_long_is_refused_however_it_came_about(people):
+    """Saved past the checks, as raw SQL may do: reading fails closed, and quickly."""
+    last = make(people, "0", custom("plan", "is", "pro"))
+    for number in range(1, 300):
+        last = Segment.objects.create(workspace=people, name=str(number), rule=write(InSegment(last.pk)))
+    for wanted in ([Wanted(last.tree, last)], [Wanted(each.tree, each) for each in people.segments.all()]):
+        with pytest.raises(Invalid, match="50 other segments at most"):
+            audience.several(people, wanted)
+
+
+def test_a_circle_is_refused_with_its_path(people):
+    ana = make(people, "A", custom("plan", "is", "pro"))
+    bea = make(people, "B", InSegment(ana.pk))
+    cem = make(people, "C", Not(InSegment(bea.pk)))
+    with pytest.raises(Invalid, match="A → C → B → A"):
+        change(ana, InSegment(cem.pk))
+    with pytest.raises(Invalid, match="A → A"):
+        change(ana, InSegment(ana.pk))
+    assert audience.of(Segment.objects.get(pk=cem.pk)).count == 1
+
+
+def test_a_circle_that_is_there_all_the_same_has_nobody_in_it_but_an_error(people):
+    ana = make(people, "A", custom("plan", "is", "pro"))
+    bea = make(people, "B", InSegment(ana.pk))
+    Segment.objects.filter(pk=ana.pk).update(rule=write(Not(InSegment(bea.pk))))
+    for segment in Segment.objects.filter(pk__in=[ana.pk, bea.pk]):
+        with pytest.raises(Invalid, match="circle"):
+            audience.of(segment)
+    with pytest.raises(Invalid, match="circle"):
+        audience.matching(people, Not(InSegment(ana.pk)))
+
+
+def test_an_unknown_a_deleted_and_a_foreign_segment_are_errors(people, rival):
+    gone = make(people, "gone", custom("plan", "is", "pro"))
+    Segment.objects.filter(pk=gone.pk).update(deleted_at="2026-01-01T00:00:00Z")
+    foreign = make(rival, "foreign", All(()))
+    for pk in (gone.pk, foreign.pk, "f" * 24, "nonsense"):
+        with pytest.raises(Invalid, match="there is no segment"):
+            audience.matching(people, Not(InSegment(pk)))
+
+
+def test_two_saves_at_once_never_make_a_circle(people):
+    for attempt in range(8):
+        ana, bea = (make(people, f"{name} {attempt}", custom("plan", "is", "pro")) for name in "AB")
+        start, refused = threading.Barrier(2), []
+
+        def save(segment, other, start=start, refused=refused):
+            close_old_connections()
+            start.wait()
+            try:
+                change(segment, InSegment(other.pk))
+            except Invalid as error:
+                refused.append(str(error))
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=save, args=pair) for pair in ((ana, bea), (bea, ana))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(refused) == 1
+        assert "circle" in refused[0]
+        assert audience.of(Segment.objects.get(pk=ana.pk)).count == 2
