@@ -2,8 +2,9 @@
 
 import hashlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ import polars as pl
 from contacts.values import LARGEST_INTEGER, Kind, Refused, as_text, fold, is_missing, span
 
 FEW_VALUES = 10_000  # a column of texts or lists with no more distinct values is held as an Enum of them
+SEPARATOR = "\x1e"  # between texts that come from PostgreSQL in one
 BETWEEN = "\x1f"  # the items of a list that is a category
 ID, GONE = "id", "gone"  # columns of the snapshot beside those of properties
 
@@ -25,50 +27,85 @@ DTYPES: dict[Kind, pl.DataType] = {
 }
 
 
-def typed(texts: pl.Series, kind: Kind, zone: tzinfo) -> pl.Series:
-    """Stored values, as the texts that PostgreSQL's ->> gives, to the column of their kind.
+# The texts of a column on their way from PostgreSQL: in one, SEPARATOR between them, or where one holds it, in a list.
+Texts = str | Sequence[str | None]
+
+
+def typed(name: str, texts: Texts, kind: Kind, zone: tzinfo) -> list[pl.Series]:
+    """Stored values, as the texts that PostgreSQL's ->> gives ("" is missing), to the column of their kind.
 
     Rule 8 of the snapshot: never raises. What does not fit the kind (raw SQL can put anything there) is missing.
+    Where there is any of that, a second column is true for those contacts and null for all others.
     """
-    if texts.null_count() == len(texts):
-        return nothing(kind, len(texts)).alias(texts.name)
-    return _TYPED[kind](texts, zone).alias(texts.name)
+    if isinstance(texts, str) and not texts.strip(SEPARATOR):
+        return [nothing(kind, len(texts) + 1).alias(name)]
+    if kind is Kind.TEXT:
+        return [_apart(_folded(texts)).alias(name)]
+    stored = _apart(texts)
+    stored = stored.set(stored == "[]", None)
+    values = _TYPED[kind](stored, zone).alias(name)
+    if values.null_count() == stored.null_count():
+        return [values]
+    fits = stored.is_null() | values.is_not_null()
+    return [values, (~fits).set(fits, None).alias(misfits(name))]
 
 
-def _text(texts: pl.Series, zone: tzinfo) -> pl.Series:
-    # For ASCII the engine's lower-casing and Python's folding are the same; all other texts go through Python.
-    folded = texts.str.to_lowercase()
-    other = (texts.str.len_bytes() != texts.str.len_chars()).fill_null(False)
-    if other.any():
-        folded = folded.zip_with(~other, _by_value(texts.set(~other, None), fold, pl.String()))
-    return folded.set((folded == "").fill_null(False), None)
+def misfits(column: str) -> str:
+    """The name of the column that says whose stored value does not fit."""
+    return column + "!"
+
+
+def _folded(texts: Texts) -> Texts:
+    # Neither case nor accents reach across a control character: all can be folded in one go.
+    return fold(texts) if isinstance(texts, str) else [fold(text or "") for text in texts]
+
+
+def _apart(texts: Texts) -> pl.Series:
+    """One by one; an empty text is missing."""
+    apart = pl.Series(texts.split(SEPARATOR) if isinstance(texts, str) else texts, dtype=pl.String)
+    return apart.set(apart == "", None)
 
 
 def _number(texts: pl.Series, zone: tzinfo) -> pl.Series:
     numbers = texts.cast(pl.Float64, strict=False)
-    inexact = (numbers.abs() > LARGEST_INTEGER) & (numbers == numbers.floor())
-    return numbers.set((~numbers.is_finite() | inexact).fill_null(False), None)
+    return numbers.set(numbers.abs() > LARGEST_INTEGER, None)  # infinity is, and to the engine NaN is too
 
 
 def _boolean(texts: pl.Series, zone: tzinfo) -> pl.Series:
-    return (texts == "true").set(~texts.is_in(["true", "false"]).fill_null(False), None)
-
-
-# The two forms in which times are stored, our JSON's and timestamptz's; everything else goes through Python.
-_JSON_TIME = (24, "Z", "%Y-%m-%dT%H:%M:%S%.3fZ")
-_COLUMN_TIME = (None, "+00", "%Y-%m-%d %H:%M:%S%.f+00")
+    return (texts == "true").set(~texts.is_in(["true", "false"]), None)
 
 
 def _date(texts: pl.Series, zone: tzinfo) -> pl.Series:
     dates = nothing(Kind.DATE, len(texts))
-    for length, ending, form in (_JSON_TIME, _COLUMN_TIME):
-        fits = texts.str.ends_with(ending) & ~texts.str.starts_with("0000")
-        fits = (fits & (texts.str.len_bytes() == length) if length else fits).fill_null(False)
-        if fits.any():
-            moments = texts.set(~fits, None).str.to_datetime(form, time_unit="ms", strict=False)
-            dates = dates.zip_with(~fits, moments.cast(pl.Int64))
+    for ending, between in _TIMES:
+        ends = texts.str.ends_with(ending)
+        if ends.any():
+            dates = dates.zip_with(~ends, _instants(texts.set(~ends, None).str.strip_suffix(ending), between))
     rest = texts.set(dates.is_not_null(), None)
-    return dates.zip_with(rest.is_null(), _by_value(rest, lambda text: span(text, zone)[0], pl.Int64()))
+    if rest.null_count() == len(rest):
+        return dates
+    return dates.zip_with(dates.is_not_null(), _by_value(rest, lambda text: _start(text, zone), pl.Int64()))
+
+
+# How times are stored, by our JSON and by timestamptz: what they end with, and what stands between day and time.
+# Everything else goes through Python.
+_TIMES = ("Z", "T"), ("+00", " ")
+
+
+def _instants(texts: pl.Series, between: str) -> pl.Series:
+    """The milliseconds of times without a zone, taken as UTC; null for what is not quite like one."""
+    # The engine alone would take blanks, signs, the year 0 and the second 60.
+    exact = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{between}[0-9]{{2}}:[0-9]{{2}}:[0-5][0-9](\.[0-9]{{1,6}})?$"
+    texts = texts.set(~texts.str.contains(exact) | (texts < "0001"), None)
+    whole = texts.str.len_bytes() == len("2024-06-01T10:00:00")
+    full = texts.zip_with(~whole, texts + ".").str.pad_end(26, "0")
+    moments = full.str.to_datetime(f"%Y-%m-%d{between}%H:%M:%S.%6f", time_unit="us", strict=False, cache=False)
+    return moments.cast(pl.Int64) // 1000
+
+
+@lru_cache(maxsize=16_384)
+def _start(text: str, zone: tzinfo) -> int:
+    return span(text, zone)[0]
 
 
 def _list(texts: pl.Series, zone: tzinfo) -> pl.Series:
@@ -83,8 +120,7 @@ def _folded_list(text: str) -> list[str] | None:
 
 
 def _opaque(texts: pl.Series, zone: tzinfo) -> pl.Series:
-    missing = texts.is_in(["", "[]"])
-    return (~missing).set(missing.fill_null(True), None)
+    return texts.is_not_null().set(texts.is_null(), None)
 
 
 def _by_value(texts: pl.Series, value_of: Callable[[str], Any], dtype: pl.DataType) -> pl.Series:
@@ -103,7 +139,6 @@ def _value_or_none(text: str, value_of: Callable[[str], Any]) -> Any:
 
 
 _TYPED: dict[Kind, Callable[[pl.Series, tzinfo], pl.Series]] = {
-    Kind.TEXT: _text,
     Kind.NUMBER: _number,
     Kind.BOOLEAN: _boolean,
     Kind.DATE: _date,

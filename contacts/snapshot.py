@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,7 +14,8 @@ from contacts import columns, extract
 from contacts.builtin import BUILTIN
 from contacts.cache import ColumnCache
 from contacts.columns import GONE, ID
-from contacts.refresh import DELTA, Ids, refresh
+from contacts.extract import Ids, Rows
+from contacts.refresh import DELTA, refresh
 from contacts.schema import CUSTOM, TAG, PropertyType, Schema
 from contacts.values import Kind, milliseconds
 from workspaces.models import Workspace
@@ -74,7 +74,8 @@ def read(workspace: Workspace, references: Collection[str]) -> Reading:
 # would let a refresh move a contact from the marks into the snapshot in between, to be counted twice or not at all.
 _LOOK = """
 WITH marked AS MATERIALIZED (
-    SELECT DISTINCT contact_id AS id FROM contacts_contactmark WHERE workspace_id = %(workspace)s LIMIT %(limit)s
+    SELECT DISTINCT contact_id AS id FROM contacts_contactmark WHERE workspace_id = %(workspace)s
+    ORDER BY id LIMIT %(limit)s
 ), property AS (
     SELECT id, name, label, type FROM contacts_property
     WHERE workspace_id = %(workspace)s AND name = ANY(%(custom)s)
@@ -91,24 +92,21 @@ SELECT (SELECT timezone FROM workspaces_workspace WHERE id = %(workspace)s),
        statement_timestamp(),
        current_setting('transaction_read_only')::boolean,
        ARRAY(SELECT row(first_id, "column", rows, digest) FROM part ORDER BY first_id),
-       ARRAY(SELECT id FROM marked ORDER BY id),
+       (SELECT string_agg(int8send(id), '' ORDER BY id) FROM marked),
        written.*
 FROM (
-    SELECT {values} FROM (
-        SELECT contacts_contact.* FROM contacts_contact JOIN marked USING (id)
-        WHERE workspace_id = %(workspace)s AND lifecycle <> 'trashed' ORDER BY id
+    SELECT {gathered} FROM (
+        SELECT * FROM contacts_contact WHERE id = ANY(ARRAY(SELECT id FROM marked))
+        AND workspace_id = %(workspace)s AND lifecycle <> 'trashed' ORDER BY id
     ) AS contact
 ) AS written
 """
 
 
-def _look(workspace: Workspace, references: list[str], limit: int | None) -> "_Found":
+def _look(workspace: Workspace, references: list[str], limit: int | None, lists: Collection[str] = ()) -> "_Found":
     with extract.cursor() as cursor:
-        values = [sql.Identifier(ID), *(extract.value(reference, beside_parameters=True) for reference in references)]
         cursor.execute(
-            sql.SQL(_LOOK).format(
-                values=sql.SQL(", ").join(sql.SQL("array_agg({})").format(value) for value in values)
-            ),
+            sql.SQL(_LOOK).format(gathered=extract.gathered(references, lists)),
             {
                 "workspace": workspace.pk,
                 "custom": [name.removeprefix(CUSTOM) for name in references if name.startswith(CUSTOM)],
@@ -118,7 +116,10 @@ def _look(workspace: Workspace, references: list[str], limit: int | None) -> "_F
             },
             binary=True,
         )
-        timezone, properties, tags, now, read_only, parts, marked, *written = cursor.fetchall()[0]
+        timezone, properties, tags, now, read_only, parts, marked, *gathered = cursor.fetchall()[0]
+    written = Rows.of(references, *gathered)
+    if torn := written.torn():
+        return _look(workspace, references, limit, {*lists, *torn})  # all of it: one statement, rule 3
     return _Found(
         workspace.pk,
         references,
@@ -126,8 +127,8 @@ def _look(workspace: Workspace, references: list[str], limit: int | None) -> "_F
         milliseconds(now),
         read_only,
         {(first_id, column): (rows, bytes(digest)) for first_id, column, rows, digest in parts},
-        np.array(marked, dtype=np.int64),
-        [texts or [] for texts in written],
+        extract.binary_ids(marked),
+        written,
     )
 
 
@@ -142,7 +143,7 @@ class _Found:
     read_only: bool
     parts: dict[tuple[int, str], tuple[int, bytes]]  # by chunk and column: how many rows, and the digest
     marked: Ids
-    written: list[list[Any]]  # the ids of the marked contacts that are not gone, then the texts of each reference
+    written: Rows  # the marked contacts that are not gone
 
     def reading(self) -> Reading | None:
         """None if bytes that the statement named have been deleted since: then look again."""
@@ -154,7 +155,7 @@ class _Found:
         loaded = _load(self.workspace_id, set(keys.values()))
         if loaded is None:
             return None
-        layers = [self._marked_layer()] if self.written[0] else []
+        layers = [self._marked_layer()] if len(self.written.ids) else []
         if deltas:
             gone = np.flatnonzero(loaded[keys[DELTA, GONE]].to_numpy())
             layers.append(self._layer({name: loaded[keys[DELTA, name]] for name, _ in own}, gone))
@@ -174,11 +175,8 @@ class _Found:
         )
 
     def _marked_layer(self) -> Layer:
-        ids, *texts = self.written
-        series = [pl.Series(name, held, dtype=pl.String) for name, held in zip(self.references, texts, strict=True)]
-        frame = extract.typed(
-            pl.DataFrame([pl.Series(ID, ids, dtype=pl.Int64), *series]), self._types, self.schema.zone
-        )
+        frame = self.written.typed(self._types.values(), self.schema.zone)
+        frame = frame.select(ID, *(pl.col(type_.column).alias(name) for name, type_ in self._types.items()))
         return Layer(frame, frame[ID].to_numpy(), np.empty(0, dtype=np.intp))
 
     def _layer(self, held: dict[str, pl.Series], replaced: NDArray[np.intp]) -> Layer:
