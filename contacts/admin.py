@@ -4,7 +4,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from django import forms
@@ -125,7 +125,7 @@ class PropertyForm(forms.ModelForm):
 class PropertyAdmin(ScopedAdmin):
     form = PropertyForm
     fields = ("workspace", "name", "type", "label", "options")
-    fixed = ("workspace", "name", "type")
+    fixed: Sequence[str] = ("workspace", "name", "type")
     list_display = ("name", "label", "type", "workspace", "created_at")
     list_filter = (("workspace", WorkspaceFilter), "type")
     list_select_related = ("workspace",)
@@ -184,6 +184,9 @@ class ContactForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         workspace = self.instance.workspace if self.instance.pk else self.cleaned_data.get("workspace")
         if workspace:
+            properties.hold_types(workspace)
+            for held in Contact.objects.filter(pk=self.instance.pk):
+                self.instance.custom = held.custom  # until the lock they could be converted to another type
             self.take(properties.schema(workspace))
             self.check_external_id(workspace)
         return self.cleaned_data

@@ -267,20 +267,38 @@ class _Raced(Exception):
     """Somebody else added one of these people between our looking for them and our adding them."""
 
 
-def write(workspace_id: str, plan: Plan, rows: Sequence[Row], *, dry_run: bool = False) -> Written:
-    """Bring these people up to date or add them, in one transaction; one that others got in the way of is repeated."""
+def write(workspace: Workspace, plan: Plan, rows: Sequence[Row], *, dry_run: bool = False) -> Written:
+    """Bring these people up to date or add them, in one transaction; one that others got in the way of is repeated.
+
+    Raises Invalid if a property is no longer what it was when its column was read.
+    """
     if not rows:
         return Written(0, 0, 0, [])
     for attempt in itertools.count(1):
         try:
             with transaction.atomic(durable=True), extract.cursor() as cursor:
-                written = _write(cursor, workspace_id, plan, rows)
+                if not dry_run:
+                    _hold(workspace, plan)
+                written = _write(cursor, workspace.pk, plan, rows)
                 transaction.set_rollback(dry_run)
                 return written
         except (_Raced, psycopg.errors.DeadlockDetected, psycopg.errors.UniqueViolation):
             if attempt == ATTEMPTS:
                 raise
     raise AssertionError
+
+
+def _hold(workspace: Workspace, plan: Plan) -> None:
+    """Hold the properties of the columns to the end of the transaction. Raises Invalid if one has changed."""
+    properties.hold_types(workspace)
+    schema = properties.schema(workspace)
+    changed = [
+        Problem(f"column {column.header}", "its property was changed or deleted meanwhile; import the file again")
+        for column in plan.columns
+        if column.reference and getattr(schema.get(column.reference), "kind", None) != column.kind
+    ]
+    if changed:
+        raise Invalid(changed)
 
 
 def _write(cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, rows: Sequence[Row]) -> Written:
@@ -399,7 +417,7 @@ def _take_in_batch(
     checked = check(survey.plan, batch, workspace.zone)
     skipped = [*checked.skipped, *_replaced(checked, survey)]
     rows = staged(checked, {row.line for row in skipped})
-    written = write(workspace.pk, survey.plan, rows, dry_run=dry_run)
+    written = write(workspace, survey.plan, rows, dry_run=dry_run)
     skipped += written.skipped
     outcome.created += written.created
     outcome.updated += written.updated

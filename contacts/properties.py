@@ -9,7 +9,7 @@ from contacts.builtin import BUILTIN
 from contacts.models import MOST_PROPERTIES, Property, SubstitutionTag
 from contacts.schema import Schema, custom_type, tag_type
 from contacts.values import Kind, Refused, clean
-from workspaces.locks import lock
+from workspaces.locks import lock, share
 from workspaces.models import Workspace
 
 LONGEST_NAME = 200
@@ -36,6 +36,21 @@ def check_name(name: str) -> str:
     if name in BUILTIN:
         raise Refused("is the name of a built-in property")
     return name
+
+
+def hold_types(workspace: Workspace) -> None:
+    """Keep the types of the workspace's properties as they are until the transaction ends.
+
+    For whoever writes values by their properties' types: no type is changed and no property deleted between reading
+    the types and writing the values. Locks are taken in this order: "segments", "types", "snapshot".
+    """
+    share("types", workspace.pk)
+
+
+def kinds(workspace: Workspace, names: Iterable[str]) -> dict[str, Kind]:
+    """The types of those of these custom properties that there are."""
+    found = workspace.properties.filter(name__in=names).values_list("name", "type")
+    return {name: Kind(kind) for name, kind in found}
 
 
 def declare(workspace: Workspace, kinds: Mapping[str, Kind]) -> None:

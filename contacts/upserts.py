@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from contacts import properties
 from contacts.builtin import BUILTIN
+from contacts.conversion import converted
 from contacts.models import Contact, Status
 from contacts.schema import CUSTOM, Schema
 from contacts.values import Kind, Refused, as_text, clean, is_missing, kind_of, stored
@@ -140,10 +141,8 @@ def upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
 
 def _upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
     with transaction.atomic():
-        try:
-            properties.declare(workspace, change.declares)
-        except ValidationError as error:
-            raise Invalid(Problem("", message) for message in error.messages) from None
+        properties.hold_types(workspace)
+        _settle(workspace, change)
         properties.declare_tags(workspace, change.substitution_tags)
         contact = _find(workspace, change)
         is_new = contact is None
@@ -154,6 +153,27 @@ def _upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
                 contact.created_at = contact.updated_at
             contact.save()
     return contact, is_new
+
+
+def _settle(workspace: Workspace, change: Change) -> None:
+    """Declare what is new, and make the values fit the types of now: a property may have changed since the reading."""
+    given = {name: value for name, value in change.custom.items() if value is not None}
+    wanted = {name: kind_of(value) for name, value in given.items()} | change.declares
+    kinds = properties.kinds(workspace, wanted)
+    if kinds.keys() != wanted.keys():
+        try:
+            properties.declare(workspace, wanted)
+        except ValidationError as error:
+            raise Invalid(Problem("", message) for message in error.messages) from None
+        kinds = properties.kinds(workspace, wanted)
+    problems = []
+    for name, value in given.items():
+        try:
+            change.custom[name] = converted(kinds[name], value, workspace.zone)
+        except Refused as error:
+            problems.append(Problem(f"customProperties.{name}", str(error)))
+    if problems:
+        raise Invalid(problems)
 
 
 def _find(workspace: Workspace, change: Change) -> Contact | None:
