@@ -6,31 +6,33 @@ from contextlib import contextmanager
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.forms import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from contacts import properties
-from contacts.admin import ContactAdmin, JsonField, PropertyAdmin, SubstitutionTagAdmin
+from contacts.admin import ContactAdmin, JsonField, PropertyAdmin, PropertyForm, SubstitutionTagAdmin
 from contacts.models import Contact, Property, SubstitutionTag
 from contacts.refresh import SnapshotBusy
 from contacts.schema import CUSTOM, TAG
-from contacts.values import moment_of
-from segments import audience, drafts
+from contacts.values import Kind, moment_of
+from segments import audience, drafts, property_changes, usage
 from segments.drafts import Draft
 from segments.models import Pin, PinKind, Segment, rewrite_pins
+from segments.property_changes import Wanted, WouldBreak
 from segments.rules import tree
 from segments.rules.check import check
 from segments.rules.tree import Rule
 from segments.rules.words import sentence
+from segments.usage import Broken
 from workspaces.admin import Scoped, ScopedAdmin, WorkspaceFilter
 from workspaces.locks import lock
-from workspaces.problems import Invalid
+from workspaces.problems import Invalid, Problem
 
 SAMPLE = 10  # people
 
@@ -224,11 +226,12 @@ class SegmentAdmin(ScopedAdmin):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
         dying = {segment.pk: segment for segment in objs}
 
-        def uses(segment: Segment, rule: Rule) -> bool:
-            return segment.pk not in dying and any(each.segment in dying for each in tree.referred(rule))
+        def problems_of(segment: Segment, rule: Rule) -> list[Problem]:
+            return [Problem(each.at, "is deleted") for each in tree.referred(rule) if each.segment in dying]
 
         listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        users = using({segment.workspace_id for segment in dying.values()}, uses)
+        places = sorted({segment.workspace_id for segment in dying.values()})
+        users = [each for place in places for each in usage.broken(place, problems_of) if each.id not in dying]
         return listed, counts, lacking, [*protected, *map(_link, users)]
 
     @admin.display(description="In words")
@@ -291,27 +294,9 @@ def _person(contact: Contact) -> str:
 # --- what others may not delete ------------------------------------------------------------------------------------
 
 
-def using(workspaces: Iterable[str], uses: Callable[[Segment, Rule], bool]) -> list[Segment]:
-    """The live segments of these workspaces whose rule uses something.
-
-    Takes the lock of drafts: whoever deletes in the same transaction can be sure that no segment comes to use it.
-    """
-    for workspace in sorted(workspaces):
-        lock("segments", workspace)
-    segments = Segment.objects.live().filter(workspace__in=workspaces, rule__isnull=False)
-    return [segment for segment in segments if _says_so(segment, uses)]
-
-
-def _says_so(segment: Segment, uses: Callable[[Segment, Rule], bool]) -> bool:
-    try:
-        return segment.tree is not None and uses(segment, segment.tree)
-    except Invalid:
-        return True  # nobody can tell, so nothing is taken from under it
-
-
-def _link(segment: Segment) -> SafeString:
+def _link(segment: Broken) -> SafeString:
     return format_html(
-        'Segment <a href="{}">{}</a>', reverse("admin:segments_segment_change", args=[segment.pk]), segment
+        'Segment <a href="{}">{}</a>', reverse("admin:segments_segment_change", args=[segment.id]), segment.name
     )
 
 
@@ -322,23 +307,89 @@ class UsedInRules(ScopedAdmin):
         raise NotImplementedError
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
-        dying = {(obj.workspace_id, self.reference(obj)) for obj in objs}
-
-        def uses(segment: Segment, rule: Rule) -> bool:
-            return any((segment.workspace_id, each.property) in dying for each in tree.conditions(rule))
-
+        dying: dict[str, set[str]] = {}
+        for obj in objs:
+            dying.setdefault(obj.workspace_id, set()).add(self.reference(obj))
         listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        users = using({workspace for workspace, _ in dying}, uses)
+        users = [each for place in sorted(dying) for each in property_changes.users(place, dying[place])]
         return listed, counts, lacking, [*protected, *map(_link, users)]
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        self.delete_with_values(request, [obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        self.delete_with_values(request, queryset.select_related("workspace").order_by("workspace", "pk"))
+
+    def delete_with_values(self, request: HttpRequest, objs: Iterable[Any]) -> None:
+        for obj in objs:
+            done = property_changes.delete(obj.workspace, self.reference(obj))
+            if done.holders:
+                self.message_user(request, f"{obj}: {done}.")
 
 
 admin.site.unregister([Property, SubstitutionTag, Contact])
 
 
+class RetypeForm(PropertyForm):
+    """A property that exists may become one of another type, if its values and the segments let it."""
+
+    drop_rejects = forms.BooleanField(
+        required=False,
+        label="Remove values that do not convert",
+        help_text="For another type: without this, a value that does not convert is in the way.",
+    )
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if self.instance.pk:
+            self.attempt(self.instance)
+        return cleaned
+
+    def attempt(self, held: Property) -> None:
+        """Whatever would refuse the change is an error here; the locks that it takes are held until it is done."""
+        changes = "type" in self.changed_data and "type" in self.cleaned_data
+        wanted = Wanted(kind=Kind(self.cleaned_data["type"]) if changes else None)
+        try:
+            property_changes.change(held.workspace, held.name, wanted, drop_rejects=self.drops, dry_run=True)
+        except WouldBreak as error:
+            self.add_error("type", [f"{error.change} would break {error.harm}.", *error.lines])
+        except Invalid as error:
+            self.add_error(None, [str(problem) for problem in error.problems])
+
+    @property
+    def drops(self) -> bool:
+        return bool(self.cleaned_data.get("drop_rejects"))
+
+
 @admin.register(Property)
 class UsedPropertyAdmin(UsedInRules, PropertyAdmin):
+    form = RetypeForm
+    fixed = ("workspace", "name")  # another type is offered here, where the segments are known
+
     def reference(self, obj: Property) -> str:
         return CUSTOM + obj.name
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        changes = obj is not None and self.has_change_permission(request, obj)
+        return ("workspace", "name", "type", *(["drop_rejects"] if changes else []), "label", "options")
+
+    def save_model(self, request: HttpRequest, obj: Property, form: Any, change: bool) -> None:
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        given = {name: getattr(obj, name) for name in form.changed_data if name in ("label", "type", "options")}
+        kind = Kind(obj.type) if "type" in given else None
+        wanted = Wanted(given.get("label"), kind, given.get("options"))
+        done = property_changes.change(obj.workspace, obj.name, wanted, drop_rejects=form.drops)
+        vars(obj).update(vars(done.property))  # another type is another row
+        if wanted.kind:
+            self.message_user(request, f"{done}.")
+        for option in done.options_left_out:
+            self.message_user(request, f"{option} is no longer offered: it is not a {obj.type}.", messages.WARNING)
+
+    def response_change(self, request: HttpRequest, obj: Property) -> HttpResponse:
+        request.path = reverse("admin:contacts_property_change", args=[obj.pk])  # the page of the row that it is now
+        return super().response_change(request, obj)
 
 
 @admin.register(SubstitutionTag)

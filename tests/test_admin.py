@@ -508,11 +508,60 @@ def test_a_property_is_declared_once_and_there_are_at_most_500(browser, shop, le
     assert shop.properties.count() == 500
 
 
-def test_a_propertys_name_and_type_cannot_be_changed_but_its_label_can(browser, shop, lena):
+def test_a_propertys_name_cannot_be_changed_but_its_label_and_options_can(browser, shop, lena):
     plan = shop.properties.get(name="plan")
-    saved(edit(browser("bo"), plan, name="tariff", type="number", label="Tariff"))
+    saved(edit(browser("bo"), plan, name="tariff", label="Tariff", options='["pro", 1]'))
     plan.refresh_from_db()
-    assert (plan.name, plan.type, plan.label) == ("plan", "text", "Tariff")
+    assert (plan.name, plan.type, plan.label, plan.options) == ("plan", "text", "Tariff", ["pro", 1])
+
+
+def test_a_property_becomes_one_of_another_type_and_its_values_with_it(browser, shop, lena):
+    client, orders = browser("bo"), shop.properties.get(name="orders")
+    assert saved(edit(client, orders, type="list", label="Orders")).url == page("contacts.property", "changelist")
+    orders = shop.properties.get(name="orders")
+    assert (orders.type, orders.label) == ("list", "Orders")
+    assert Contact.objects.get(pk=lena.pk).custom == {"orders": ["3"], "plan": "pro"}
+    kept_open = edit(client, orders, type="number", options="[3]", _continue="1")
+    orders = shop.properties.get(name="orders")
+    assert (orders.options, kept_open.url) == ([3], page("contacts.property", "change", orders.pk))
+    assert "1 value: 0 kept as they were, 1 converted" in text(client.get(kept_open.url))
+
+
+def test_another_type_is_refused_with_the_segments_and_values_in_its_way(browser, shop, lena):
+    segment = drafts.create(shop, Draft("Pros", custom("plan", "contains", "pro"), rule_given=True))
+    client, plan = browser("bo"), shop.properties.get(name="plan")
+    said = errors(edit(client, plan, type="number"))["type"]
+    assert "1 segment and 1 value" in said
+    assert "segment Pros" in said
+    assert '"pro" is not a number' in said
+    Segment.objects.filter(pk=segment.pk).update(deleted_at=timezone.now())
+    assert "1 value" in errors(edit(client, plan, type="number"))["type"]
+    assert shop.properties.get(name="plan").pk == plan.pk
+    saved(edit(client, plan, type="number", drop_rejects="on"))
+    assert shop.properties.get(name="plan").type == "number"
+    assert Contact.objects.get(pk=lena.pk).custom == {"orders": 3}
+
+
+@pytest.mark.parametrize("way", ["page", "action"])
+def test_a_property_is_deleted_with_everybodys_value(browser, shop, lena, way):
+    client, plan = browser("bo"), shop.properties.get(name="plan")
+    if way == "action":
+        shown = act(client, "contacts.property", "delete_selected", [plan.pk], post="yes")
+    else:
+        shown = client.post(page("contacts.property", "delete", plan.pk), {"post": "yes"}, follow=True)
+    assert "1 value removed" in text(shown)
+    assert Contact.objects.get(pk=lena.pk).custom == {"orders": 3}
+
+
+def test_a_contacts_page_that_was_open_while_a_type_changed_does_not_bring_old_values_back(browser, shop, lena):
+    client, address = browser("ana"), page("contacts.contact", "change", lena.pk)
+    typed = fields_of(client.get(address))
+    saved(edit(browser("bo"), shop.properties.get(name="orders"), type="list"))
+    typed["custom"] = '{"orders": 3, "plan": "free"}'
+    assert "not a list" in errors(client.post(address, typed))["custom"]
+    typed["custom"] = '{"orders": ["3"], "plan": "free"}'
+    saved(client.post(address, typed))
+    assert Contact.objects.get(pk=lena.pk).custom == {"orders": ["3"], "plan": "free"}
 
 
 def test_a_tags_name_cannot_be_changed_but_its_fallback_can(browser, shop, staff):

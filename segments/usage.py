@@ -1,0 +1,67 @@
+"""Say which live segments a change would break, and which would break with them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from segments.models import Segment
+from segments.rules.tree import Rule, referred
+from workspaces.locks import lock
+from workspaces.problems import Invalid, Problem
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A segment that a change would break, and how. One whose rule nobody can read might break, for all we know."""
+
+    id: str
+    name: str
+    problems: tuple[Problem, ...]
+    readable: bool = True
+
+    def __str__(self) -> str:
+        return f"segment {self.name} ({self.id}): {'; '.join(map(str, self.problems))}"
+
+
+def broken(workspace_id: str, problems_of: Callable[[Segment, Rule], Iterable[Problem]]) -> list[Broken]:
+    """The live segments for which there are problems, those that name one of them as a segment, and so on.
+
+    Takes the lock of drafts: until the transaction ends, no other segment comes to be concerned.
+    """
+    lock("segments", workspace_id)
+    found: dict[str, Broken] = {}
+    rules: list[tuple[Segment, Rule]] = []
+    for segment in Segment.objects.live().filter(workspace=workspace_id, rule__isnull=False):
+        try:
+            rule = segment.tree
+        except Invalid as error:
+            found[segment.pk] = _unreadable(segment, error)
+            continue
+        if rule is not None:
+            rules.append((segment, rule))
+            if problems := tuple(problems_of(segment, rule)):
+                found[segment.pk] = Broken(segment.pk, segment.name, problems)
+    return _with_dependants(found, rules)
+
+
+def _unreadable(segment: Segment, error: Invalid) -> Broken:
+    why = (
+        Problem(each.path, f"nobody can read its rule, change or delete it first: {each}") for each in error.problems
+    )
+    return Broken(segment.pk, segment.name, tuple(why), readable=False)
+
+
+def _with_dependants(found: dict[str, Broken], rules: list[tuple[Segment, Rule]]) -> list[Broken]:
+    while more := {
+        segment.pk: Broken(segment.pk, segment.name, problems)
+        for segment, rule in rules
+        if segment.pk not in found and (problems := tuple(_lost(rule, found)))
+    }:
+        found |= more
+    return list(found.values())
+
+
+def _lost(rule: Rule, found: dict[str, Broken]) -> Iterable[Problem]:
+    for reference in referred(rule):
+        lost = found.get(reference.segment)
+        if lost and lost.readable:
+            yield Problem(reference.at, f"is being in segment {lost.name}, which would break")
