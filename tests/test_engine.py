@@ -14,7 +14,7 @@ from contacts.refresh import refresh
 from contacts.schema import Schema, custom_type, tag_type
 from contacts.values import Kind, iso, milliseconds, moment_of
 from segments import audience
-from segments.dialects import swipeone
+from segments.dialects import segmenter, swipeone, tiledesk
 from segments.models import Pin, Segment, rewrite_pins
 from segments.references import Wanted
 from segments.rules.check import check
@@ -313,8 +313,13 @@ def test_every_rule_can_be_said_and_written_in_every_dialect(node):
     assert said.endswith(".")
     assert "{}" not in said
     criteria = json.loads(json.dumps(swipeone.write(rule, SCHEMA)))
-    reading = swipeone.read(criteria, SCHEMA)
-    assert not reading.problems
-    assert not reading.declares
-    # A condition by itself comes back as a group of one, which is how the dialect says it.
-    assert reading.rule == rule or reading.rule == All((rule,))
+    filters = json.loads(json.dumps(tiledesk.write(rule, SCHEMA)))
+    for reading in (
+        swipeone.read(criteria, SCHEMA),
+        tiledesk.read({"name": "Everybody", **filters}, SCHEMA),
+        segmenter.read({"name": "Everybody", "filters": write(rule)}, SCHEMA, partial=False),
+    ):
+        assert not reading.problems
+        assert not reading.declares
+        # A condition by itself comes back as a group of one, which is how two of them say it.
+        assert reading.rule in (rule, All((rule,)))

@@ -1,27 +1,13 @@
 """Swipe One's segments on the wire: https://docs.swipeone.com, article 10545714, and what its clients send."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any as Json
 
-from contacts.schema import CUSTOM, Schema
+from contacts.schema import Schema
 from contacts.values import Kind, iso, milliseconds
-from segments.rules.operators import OPERATORS
-from segments.rules.tree import (
-    MOST_LEVELS,
-    All,
-    Any,
-    Condition,
-    Not,
-    Rule,
-    frozen,
-    limits,
-    read_node,
-    thawed,
-    write_node,
-)
-from workspaces.problems import Invalid, Problem, listed
+from segments.dialects.reading import NATIVE, NotSayable, Operators, Reader, Reading, spelled
+from segments.rules.tree import MOST_LEVELS, All, Any, Condition, Not, Rule, limits, thawed, write_node
+from workspaces.problems import Problem, listed
 
 NAME = "swipeone"
 
@@ -53,7 +39,7 @@ _ORDER = {
     "less_than_or_equal": ("at_most", False),
 }
 
-READ: dict[Kind, dict[str, tuple[str, bool]]] = {
+OPERATORS: Operators = {
     Kind.TEXT: {
         **_EQUAL,
         "contains": ("contains", False),
@@ -93,20 +79,6 @@ READ: dict[Kind, dict[str, tuple[str, bool]]] = {
 
 _JOINERS: dict[str, type[All] | type[Any]] = {"and": All, "or": Any}
 
-# The one property of the predicate that stands for a rule which cannot be said in this dialect.
-NATIVE = "segmenter.rule"
-
-
-@dataclass
-class Reading:
-    """What a body says: a name and a rule where it has them, the custom properties that the rule is the first to
-    name, and everything that is wrong with it. Where something is wrong the rule has gaps and must not be used."""
-
-    name: str | None = None
-    rule: Rule | None = None
-    declares: dict[str, Kind] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-
 
 def read_body(body: Json, schema: Schema, partial: bool) -> Reading:
     """A create, or a partial update: {"name": ..., "criteria": ...}."""
@@ -126,19 +98,11 @@ def read(criteria: Json, schema: Schema, path: str = "criteria") -> Reading:
     """{"type": "and"|"or", "predicates": [...]} to a rule."""
     reader = _Reader(schema)
     rule = reader.group(criteria, path, 1)
-    return Reading(None, rule, reader.declares, reader.problems or limits(rule, path))
+    problems = reader.problems or limits(rule, path)
+    return Reading(rule=rule, says_rule=True, document=criteria, declares=reader.declares, problems=problems)
 
 
-class _Reader:
-    def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-        self.problems: list[Problem] = []
-        self.declares: dict[str, Kind] = {}
-
-    def problem(self, path: str, message: str, allowed: tuple[str, ...] = ()) -> Rule:
-        self.problems.append(Problem(path, message, allowed))
-        return Any(())
-
+class _Reader(Reader):
     def group(self, group: Json, path: str, depth: int) -> Rule:
         if depth > MOST_LEVELS:
             return self.problem(path, f"groups can be {MOST_LEVELS} deep")
@@ -175,49 +139,12 @@ class _Reader:
         kind = self.kind(str(reference), DATA_TYPES[str(data_type)])
         if kind is None:
             return Condition(str(reference), str(operator), None, path)  # check says what is wrong with the name
-        return self.condition(str(reference), kind, str(operator), predicate, path)
-
-    def native(self, node: Json, path: str) -> Rule:
-        try:
-            return read_node(node, path)
-        except Invalid as error:
-            self.problems += error.problems
-            return Any(())
-
-    def kind(self, reference: str, wanted: Kind) -> Kind | None:
-        """The type of a property; a custom one that nobody has yet takes the predicate's dataType."""
-        known = self.schema.get(reference)
-        if known is not None:
-            return known.kind
-        if not reference.startswith(CUSTOM):
-            return None
-        return self.declares.setdefault(reference.removeprefix(CUSTOM), wanted)
-
-    def condition(self, reference: str, kind: Kind, operator: str, predicate: Mapping[str, Json], path: str) -> Rule:
-        allowed = READ[kind]
-        if operator not in allowed:
-            message = f"{operator!r} does not go with {reference}, which is of type {kind}; use {listed(allowed)}"
-            return self.problem(f"{path}.operator", message, tuple(allowed))
-        ours, denied = allowed[operator]
-        value = predicate.get("value")
-        if ours == "is_known":
-            return _denied(Condition(reference, ours, None, path), denied)
-        if "value" not in predicate:
-            return self.problem(f"{path}.value", f"give a value for {operator}")
-        if ours == "is" and value == "":
-            return _denied(Condition(reference, "is_known", None, path), not denied)
-        return _denied(Condition(reference, ours, frozen(value), path), denied)
-
-
-def _denied(rule: Rule, denied: bool) -> Rule:
-    return Not(rule) if denied else rule
+        return self.condition(str(reference), kind, OPERATORS, predicate, path)
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
 
-_WRITE: dict[Kind, dict[tuple[str, bool], str]] = {
-    kind: {ours: wire for wire, ours in reversed(table.items())} for kind, table in READ.items()
-}
+_SPELLED = spelled(OPERATORS)
 
 _DATA_TYPE = {
     Kind.TEXT: "string",
@@ -229,10 +156,6 @@ _DATA_TYPE = {
 }
 
 
-class _NotSayable(Exception):
-    pass
-
-
 def write(rule: Rule | None, schema: Schema) -> dict[str, Json]:
     """The criteria for a rule that came from elsewhere. What the dialect cannot say becomes one predicate that carries
     the rule itself, which `read` takes back unchanged."""
@@ -241,7 +164,7 @@ def write(rule: Rule | None, schema: Schema) -> dict[str, Json]:
     try:
         grouped = rule if isinstance(rule, All | Any) else All((rule,))
         return _group(grouped, schema)
-    except _NotSayable:
+    except NotSayable:
         return _native(write_node(rule))
 
 
@@ -254,7 +177,7 @@ def _native(node: dict[str, Json]) -> dict[str, Json]:
 
 def _group(rule: All | Any, schema: Schema) -> dict[str, Json]:
     if not rule.rules:
-        raise _NotSayable
+        raise NotSayable
     joiner = "and" if isinstance(rule, All) else "or"
     return {"type": joiner, "predicates": [_predicate(part, schema) for part in rule.rules]}
 
@@ -267,16 +190,14 @@ def _predicate(rule: Rule, schema: Schema) -> dict[str, Json]:
             return _condition(rule, False, schema)
         case Not(Condition() as condition):
             return _condition(condition, True, schema)
-    raise _NotSayable
+    raise NotSayable
 
 
 def _condition(condition: Condition, denied: bool, schema: Schema) -> dict[str, Json]:
     known = schema.get(condition.property)
-    if known is None or condition.operator not in OPERATORS:
-        raise _NotSayable
-    wire = _WRITE[known.kind].get((condition.operator, denied))
-    if wire is None:
-        raise _NotSayable
+    wire = _SPELLED[known.kind].get((condition.operator, denied)) if known else None
+    if known is None or wire is None:
+        raise NotSayable
     value = "" if condition.operator == "is_known" else thawed(condition.value)
     return {
         "property": condition.property,

@@ -1,0 +1,198 @@
+"""Tiledesk's segments on the wire: https://developer.tiledesk.com, "Segments", and what its server does."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any as Json
+
+from contacts.builtin import BUILTIN
+from contacts.schema import CUSTOM, TAG, Schema
+from contacts.values import Kind, iso, kind_of, milliseconds
+from segments.dialects.reading import NATIVE, NotSayable, Operators, Reader, Reading, spelled
+from segments.rules.tree import All, Any, Condition, Not, Rule, limits, thawed, write_node
+from workspaces.problems import Problem, listed
+
+NAME = "tiledesk"
+
+# Fields of a lead that have another name here. attributes.x and properties.x are the custom property x; any other
+# name is the built-in property, else the custom one.
+FIELDS = {"lead_id": "externalId", "fullname": "fullName"}
+CUSTOM_FIELDS = ("attributes.", "properties.")
+
+_KNOWN = {"is not null": ("is_known", False), "is null": ("is_known", True)}
+_EQUAL = {"=": ("is", False), "!=": ("is", True)}
+_ORDER = {
+    ">": ("greater_than", False),
+    ">=": ("at_least", False),
+    "<": ("less_than", False),
+    "<=": ("at_most", False),
+}
+
+# "<", "<=", "ends with" and "not contains" are ours; "stars with" is how Tiledesk spelled it until November 2023.
+OPERATORS: Operators = {
+    Kind.TEXT: {
+        **_EQUAL,
+        **_ORDER,
+        "contains": ("contains", False),
+        "not contains": ("contains", True),
+        "starts with": ("starts_with", False),
+        "stars with": ("starts_with", False),
+        "ends with": ("ends_with", False),
+        **_KNOWN,
+    },
+    Kind.NUMBER: {**_EQUAL, **_ORDER, **_KNOWN},
+    Kind.BOOLEAN: {**_EQUAL, **_KNOWN},
+    Kind.LIST: {
+        "=": ("includes", False),
+        "!=": ("includes", True),
+        "contains": ("includes", False),
+        "not contains": ("includes", True),
+        **_KNOWN,
+    },
+    Kind.DATE: {
+        "=": ("on", False),
+        "!=": ("on", True),
+        ">": ("after", False),
+        ">=": ("at_or_after", False),
+        "<": ("before", False),
+        "<=": ("at_or_before", False),
+        **_KNOWN,
+    },
+    Kind.OPAQUE: _KNOWN,
+}
+
+_MATCHES: dict[str, type[All] | type[Any]] = {"all": All, "any": Any}
+
+
+def reference(field: str) -> str:
+    """The property that a field names."""
+    for prefix in CUSTOM_FIELDS:
+        if field.startswith(prefix):
+            return CUSTOM + field.removeprefix(prefix)
+    if field in BUILTIN or field.startswith((CUSTOM, TAG)):
+        return field
+    return FIELDS.get(field, CUSTOM + field)
+
+
+def field_of(reference: str) -> str:
+    """The shortest field that names a property."""
+    if reference.startswith(CUSTOM):
+        name = reference.removeprefix(CUSTOM)
+        return "attributes." + name
+    return next((field for field, named in FIELDS.items() if named == reference), reference)
+
+
+def read(body: Json, schema: Schema, current: Json = None) -> Reading:
+    """A create, or with the `current` {match, filters} an update of what is named and not null."""
+    if not isinstance(body, dict):
+        return Reading(problems=[Problem("", "give an object with name, match and filters")])
+    reader = _Reader(schema)
+    reading = Reading(name=reader.name(body, current is not None))
+    if current is None or body.get("match") is not None or body.get("filters") is not None or "filters" in body:
+        sent = {**(current or {"match": "all", "filters": []}), **_given(body)}
+        reading.rule, reading.says_rule = reader.filters(sent["match"], sent["filters"]), True
+        reading.document = {"match": str(sent["match"]).lower(), "filters": sent["filters"]}
+        reader.problems = reader.problems or limits(reading.rule, "filters")
+    reading.declares, reading.problems = reader.declares, reader.problems
+    return reading
+
+
+def _given(body: Mapping[str, Json]) -> dict[str, Json]:
+    """Of match and filters what is there; a null match is none, but null filters are a mistake."""
+    match = {"match": body["match"]} if body.get("match") is not None else {}
+    return {**match, **({"filters": body["filters"]} if "filters" in body else {})}
+
+
+class _Reader(Reader):
+    def name(self, body: Mapping[str, Json], partial: bool) -> str | None:
+        name = body.get("name")
+        if name is None and partial:
+            return None
+        if isinstance(name, int | float):  # as the service does: 12 is "12", true is "true"
+            return str(name).lower()
+        if not isinstance(name, str):
+            self.problem("name", "give the segment a name, as a text")
+            return None
+        return name
+
+    def filters(self, match: Json, filters: Json) -> Rule:
+        if not isinstance(match, str) or match.lower() not in _MATCHES:
+            self.problem("match", f"is {match!r}; use {listed(_MATCHES)}", tuple(_MATCHES))
+        if isinstance(filters, dict):
+            filters = [filters]
+        if not isinstance(filters, list):
+            return self.problem("filters", "give a list of filters, each with field, operator and value")
+        rules = [self.filter(each, f"filters[{place}]") for place, each in enumerate(filters)]
+        if not rules:
+            return All(())  # no filters: everyone, also with any
+        if len(filters) == 1 and isinstance(filters[0], dict) and filters[0].get("field") == NATIVE:
+            return rules[0]
+        return _MATCHES.get(str(match).lower(), All)(tuple(rules))
+
+    def filter(self, sent: Json, path: str) -> Rule:
+        if not isinstance(sent, dict):
+            return self.problem(path, "is not an object with field, operator and value")
+        if sent.get("field") == NATIVE:
+            return self.native(sent.get("value"), f"{path}.value")
+        for key in ("field", "operator"):
+            if not isinstance(sent.get(key), str) or not sent[key]:
+                return self.problem(f"{path}.{key}", f"give the {key}, as a text")
+        named = reference(sent["field"])
+        kind = self.kind(named, kind_of(sent.get("value", "")))
+        if kind is None:
+            return Condition(named, sent["operator"], None, path)  # check says what is wrong with the name
+        return self.condition(named, kind, OPERATORS, sent, path)
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+
+_SPELLED = spelled(OPERATORS)
+
+
+def write(rule: Rule | None, schema: Schema) -> dict[str, Json]:
+    """{match, filters} for a rule that came from elsewhere. One that filters cannot say becomes a single filter that
+    carries the rule itself, which `read` takes back unchanged."""
+    if rule is None:
+        return _native({"any": []})
+    try:
+        joined = rule if isinstance(rule, All | Any) else All((rule,))
+        if not joined.rules and isinstance(joined, Any):
+            raise NotSayable
+        match = "all" if isinstance(joined, All) else "any"
+        return {"match": match, "filters": [_filter(part, schema) for part in joined.rules]}
+    except NotSayable:
+        return _native(write_node(rule))
+
+
+def _native(node: dict[str, Json]) -> dict[str, Json]:
+    return {"match": "all", "filters": [{"field": NATIVE, "operator": "=", "value": node}]}
+
+
+def _filter(rule: Rule, schema: Schema) -> dict[str, Json]:
+    denied = isinstance(rule, Not)
+    condition = rule.rule if isinstance(rule, Not) else rule
+    if not isinstance(condition, Condition):
+        raise NotSayable
+    known = schema.get(condition.property)
+    wire = _SPELLED[known.kind].get((condition.operator, denied)) if known else None
+    if wire is None:
+        raise NotSayable
+    value = "" if condition.operator == "is_known" else thawed(condition.value)
+    return {"field": field_of(condition.property), "operator": wire, "value": value}
+
+
+def write_segment(
+    pk: str, workspace: str, name: str, filters: Json, author: str, created: datetime, updated: datetime, status: int
+) -> dict[str, Json]:
+    """One segment as every request shows it; `status` is 100, or 0 for one that was just deleted."""
+    return {
+        "_id": pk,
+        "id": pk,
+        "name": name,
+        **filters,
+        "status": status,
+        "id_project": workspace,
+        "createdBy": author,
+        "createdAt": iso(milliseconds(created)),
+        "updatedAt": iso(milliseconds(updated)),
+        "__v": 0,
+    }
