@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Q
 
 from contacts import facets, properties, snapshot
-from contacts.columns import GONE, ID
+from contacts.columns import GONE, ID, misfits
 from contacts.facets import Value
 from contacts.models import PropertySummary
 from contacts.schema import BUILTIN_TYPES, PropertyType, Schema
@@ -125,7 +125,7 @@ class _State:
     people: int
 
     def of(self, column: str) -> bytes:
-        parts = [self.columns.get(each, "") for each in (ID, GONE, column, f"{column}!")]
+        parts = [self.columns.get(each, "") for each in (ID, GONE, column, misfits(column))]
         return hashlib.blake2b("/".join([*parts, self.marks]).encode(), digest_size=12).digest()
 
 
@@ -151,13 +151,14 @@ def _summaries(workspace: Workspace, types: list[PropertyType], state: _State) -
     together = max(VALUES_AT_ONCE // max(state.people, 1), 1)
     for start in range(0, len(types), together):
         part = types[start : start + together]
-        reading = snapshot.read(workspace, [type_.reference for type_ in part])
+        reading = snapshot.read(workspace, [type_.reference for type_ in part], misfits=True)
         for type_ in part:
             yield _summary(workspace, type_, reading, state.of(type_.column))
 
 
 def _summary(workspace: Workspace, type_: PropertyType, reading: Reading, state: bytes) -> PropertySummary:
     everybody = [(layer, pl.repeat(True, len(layer.frame), eager=True)) for layer in reading.layers]
+    shown = [(layer, facets.visible(layer, mask)) for layer, mask in everybody]
     found = facets.facets(workspace.pk, everybody, type_, reading.schema.zone, TOP)
     # Where values are many, one that a single person has suggests nothing and tells on that person.
     values = [value for value in found.values if value.count > 1 or found.distinct <= TOP]
@@ -167,7 +168,7 @@ def _summary(workspace: Workspace, type_: PropertyType, reading: Reading, state:
         column=type_.column,
         known=found.known,
         missing=found.missing,
-        misfits=0,
+        misfits=sum(int((layer.frame[misfits(type_.reference)] & mask).sum()) for layer, mask in shown),
         distinct=found.distinct,
         lowest=lowest,
         highest=highest,

@@ -16,6 +16,7 @@ from segments.models import Segment
 from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.check import check
+from segments.rules.tree import referred
 from workspaces.locks import lock
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -105,6 +106,9 @@ def _rule(segment: Segment, draft: Draft) -> list[Problem]:
     try:
         check(draft.rule, schema_with(properties.schema(segment.workspace), draft.declares))
         references.in_order(segment.workspace, [Wanted(draft.rule, segment)])
+        if not segment._state.adding and any(referred(draft.rule)):
+            users = [Wanted(user.tree, user) for user in references.users(segment)]
+            references.in_order(segment.workspace, users, {segment.pk: draft.rule})
     except Invalid as error:
         problems += error.problems
     return problems

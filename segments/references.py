@@ -19,14 +19,16 @@ class Wanted:
     segment: Segment | None = None
 
 
-def in_order(workspace: Workspace, wanted: Sequence[Wanted]) -> list[Segment]:
+def in_order(
+    workspace: Workspace, wanted: Sequence[Wanted], instead: Mapping[str, Rule | None] | None = None
+) -> list[Segment]:
     """The live segments that these rules need, each once and behind those that it needs itself.
 
-    Raises Invalid for an unknown segment, a circle (with its path) and a rule that needs more than 50. Saving checks
-    this under a lock; reading checks again and fails closed.
+    `instead`: rules that some of them are about to get. Raises Invalid for an unknown segment, a circle (with its
+    path) and a rule that needs more than 50. Saving checks this under a lock; reading checks again and fails closed.
     """
     named = {reference.segment for each in wanted for reference in referred(each.rule)}
-    found, rules = _all_needed(workspace, named, MOST_SEGMENTS * len(wanted))
+    found, rules = _all_needed(workspace, named, 2 * MOST_SEGMENTS * len(wanted), instead or {})
     ordered: dict[str, Segment] = {}
     for each in wanted:
         ordered |= _needed(each, found, rules)
@@ -55,22 +57,35 @@ def _needed(wanted: Wanted, found: Mapping[str, Segment], rules: Mapping[str, Ru
     for reference in referred(wanted.rule):
         visit(reference, (top.pk,) if top else ())
     if len(ordered) > MOST_SEGMENTS:
-        raise _too_many()
+        raise _too_many(top)
     return ordered
 
 
-def _too_many() -> Invalid:
-    return Invalid([Problem("", f"a rule can need {MOST_SEGMENTS} other segments at most; this one needs more")])
+def _too_many(top: Segment | None = None) -> Invalid:
+    who = f"the rule of {top.name}" if top else "a rule"
+    return Invalid([Problem("", f"{who} can need {MOST_SEGMENTS} other segments at most, and would need more")])
 
 
-def _all_needed(workspace: Workspace, named: set[str], most: int) -> tuple[dict[str, Segment], dict[str, Rule | None]]:
-    """The segments and their rules, level by level, one query each."""
+def users(segment: Segment) -> list[Segment]:
+    """The live segments whose rule needs this one, directly or not."""
+    readable = segment.workspace.segments.live().filter(rule__isnull=False)
+    named = {each: {reference.segment for reference in referred(each.tree)} for each in readable}
+    found, wave = set[Segment](), {segment.pk}
+    while more := {each for each, needed in named.items() if needed & wave} - found:
+        found, wave = found | more, {each.pk for each in more}
+    return sorted(found - {segment}, key=lambda each: each.pk)
+
+
+def _all_needed(
+    workspace: Workspace, named: set[str], most: int, instead: Mapping[str, Rule | None]
+) -> tuple[dict[str, Segment], dict[str, Rule | None]]:
+    """The segments and their rules, level by level, one query each; given up where there are far too many."""
     found: dict[str, Segment] = {}
     rules: dict[str, Rule | None] = {}
     while named:
         fetched = workspace.segments.live().in_bulk(named)
         found |= fetched
-        rules |= {pk: segment.tree for pk, segment in fetched.items()}
+        rules |= {pk: instead.get(pk, segment.tree) for pk, segment in fetched.items()}
         if len(found) > most:
             raise _too_many()
         named = {reference.segment for pk in fetched for reference in referred(rules[pk])} - found.keys()

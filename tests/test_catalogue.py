@@ -144,3 +144,21 @@ def test_refreshing_by_command_keeps_the_catalogue(people, monkeypatch):
     monkeypatch.setattr(catalogue, "SMALL", 0)
     call_command("refresh_snapshots", people.pk)
     assert entry(people, "customProperties.plan").known == 3
+
+
+@pytest.mark.parametrize("written", ["at once", "in the delta", "in chunks"])
+def test_what_does_not_fit_is_counted_until_it_is_put_right(people, settings, written):
+    if written == "in chunks":
+        settings.SNAPSHOT_DELTA_BEFORE_MERGE = 0
+    add(people, "Eva", visits="many", likes="Opera", plan="Pro")
+    add(people, "Fay", visits="few")
+    if written != "at once":
+        refresh(people)
+    assert [entry(people, f"customProperties.{name}").misfits for name in ("visits", "likes", "plan")] == [2, 1, 0]
+    assert entry(people, "customProperties.visits").known == 3
+    Contact.objects.filter(first_name="Fay").update(custom={"visits": 5})
+    Contact.objects.filter(first_name="Eva").delete()
+    assert entry(people, "customProperties.visits").misfits == 0
+    refresh(people)
+    assert entry(people, "customProperties.visits").misfits == 0
+    assert entry(people, "customProperties.visits").known == 4

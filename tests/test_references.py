@@ -58,6 +58,15 @@ def test_the_widest_rule_allowed_and_one_more(people):
     assert Segment.objects.get(pk=wide.pk).tree == wide.tree
 
 
+def test_a_segment_in_use_does_not_come_to_need_too_many_for_those_that_use_it(people):
+    inner = [make(people, str(number), custom("plan", "is", "pro")) for number in range(MOST_SEGMENTS)]
+    used = make(people, "used", custom("plan", "is", "pro"))
+    make(people, "uses it", InSegment(used.pk))
+    change(used, Any(tuple(InSegment(each.pk) for each in inner[:-1])))
+    with pytest.raises(Invalid, match="the rule of uses it can need 50"):
+        change(used, Any(tuple(InSegment(each.pk) for each in inner)))
+
+
 def test_a_chain_too_long_is_refused_however_it_came_about(people):
     """Saved past the checks, as raw SQL may do: reading fails closed, and quickly."""
     last = make(people, "0", custom("plan", "is", "pro"))
