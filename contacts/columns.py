@@ -173,14 +173,17 @@ def searchable(column: pl.Series) -> pl.Series:
     A list is spelled as its items joined by BETWEEN; `values` gives the lists back.
     """
     if column.dtype == pl.Boolean or column.dtype.is_numeric():
-        return column
+        return column.rechunk()
     spelled = column
     if column.dtype != pl.String:
-        if column.explode().str.contains(BETWEEN, literal=True).any():
-            return column
+        if column.explode().unique().str.contains(BETWEEN, literal=True).any():
+            return column.rechunk()
         spelled = column.list.join(BETWEEN)
+    if spelled.head(2 * FEW_VALUES).n_unique() > FEW_VALUES + 1:  # one of them may be null
+        return column.rechunk()  # seen from the first rows: to count them all takes a quarter of a second a million
     distinct = spelled.drop_nulls().unique()
-    return spelled.cast(pl.Enum(distinct.sort())) if len(distinct) <= FEW_VALUES else column
+    few = len(distinct) <= FEW_VALUES
+    return (spelled.cast(pl.Enum(distinct.sort())) if few else column).rechunk()
 
 
 def values(categories: pl.Series, kind: Kind) -> pl.Series:

@@ -181,7 +181,8 @@ class _Found:
 
     def _layer(self, held: dict[str, pl.Series], replaced: NDArray[np.intp]) -> Layer:
         ids = held[ID].to_numpy()
-        hidden = np.union1d(replaced, positions(ids, self.marked)) if len(self.marked) else replaced
+        marked = positions(ids, self.marked)
+        hidden = extract.ascending(np.append(replaced, marked)) if len(marked) else replaced
         values = (held[type_.column].alias(name) for name, type_ in self._types.items())
         return Layer(pl.DataFrame([held[ID].alias(ID), *values]), ids, hidden)
 
@@ -211,7 +212,7 @@ def _load(workspace_id: str, keys: set[Key]) -> dict[Key, pl.Series] | None:
         pieces = [
             columns.unpack(data[part]) if isinstance(part, bytes) else columns.nothing(kind, part) for part in parts
         ]
-        loaded[key] = columns.searchable(pl.concat(pieces, rechunk=True)) if pieces else columns.nothing(kind, 0)
+        loaded[key] = columns.searchable(pl.concat(pieces)) if pieces else columns.nothing(kind, 0)
         cache.put(key, loaded[key])
     return loaded
 
