@@ -260,13 +260,15 @@ def test_a_segment_that_was_broken_before_for_another_reason_is_not_in_the_way(p
 
 def test_a_rule_that_nobody_can_read_is_in_the_way_and_never_deleted(people):
     strange = segment(people, "Strange", custom("plan", "is", "pro"))
+    segment(people, "Outer", InSegment(strange.pk))  # cannot be evaluated now, and no worse later
     Segment.objects.filter(pk=strange.pk).update(rule={"version": 99})
     for breaking in Breaking:
-        with pytest.raises(WouldBreak, match="nobody can read its rule"):
+        with pytest.raises(WouldBreak, match="nobody can read its rule") as caught:
             retype(people, "orders", "number", breaking=breaking)
+        assert [each.name for each in caught.value.segments] == ["Strange"]
         with pytest.raises(WouldBreak, match="nobody can read its rule"):
             property_changes.delete(people, "customProperties.orders", breaking=breaking)
-    assert live(people) == ["Strange"]
+    assert live(people) == ["Outer", "Strange"]
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(people):
@@ -570,6 +572,16 @@ def test_a_segment_cannot_come_to_use_a_property_while_it_goes(people):
         wait_until_blocked()
     assert isinstance(saver.done(), Invalid)
     assert live(people) == []
+
+
+def test_a_segment_that_declares_a_property_while_it_is_saved_and_a_change_do_not_wait_for_each_other(people):
+    with transaction.atomic():
+        segment(people, "Twelve", custom("orders", "is", "12"))  # its saving holds the lock of segments
+        changer = Meanwhile(lambda: retype(people, "orders", "number"))
+        wait_until_blocked()
+        segment(people, "Tall", custom("height", "is", "12"), declares={"height": Kind.TEXT})
+    assert changer.done() is None
+    assert kind_of(people, "height") == "text"
 
 
 def test_two_changes_at_once_come_one_after_the_other(people):
