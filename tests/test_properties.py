@@ -5,8 +5,11 @@ import threading
 from io import StringIO
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, connections, transaction
+from django.test import Client
+from django.urls import reverse
 
 from contacts import conversion, imports, properties, upserts
 from contacts.conversion import converted
@@ -530,6 +533,19 @@ def test_a_value_written_by_sql_while_the_change_runs_is_not_written_over_with_a
         wait_until_blocked()
     assert changer.done() is None
     assert held(people, "orders")["Ana"] == 77
+
+
+def test_a_contacts_page_that_is_saved_during_the_change_is_saved_in_the_new_type(people):
+    client, ana = Client(), people.contacts.get(first_name="Ana")
+    client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
+    address = reverse("admin:contacts_contact_change", args=[ana.pk])
+    typed = {"first_name": "Ana", "lifecycle": "active", "custom": '{"orders": "5", "plan": "free"}'}
+    with transaction.atomic():
+        retype(people, "orders", "list")
+        saver = Meanwhile(lambda: client.post(address, typed))
+        wait_until_blocked()
+    assert saver.done() is None
+    assert people.contacts.get(pk=ana.pk).custom == {"orders": ["5"], "plan": "free"}
 
 
 def test_a_value_that_fits_no_longer_is_an_error_for_who_sends_it(people):
