@@ -1,37 +1,49 @@
-"""manage.py benchmark: how fast the engine counts, beside SQL over the same contacts."""
+"""manage.py benchmark: how fast the engine is, beside SQL and bare Polars over the same contacts."""
 
-import dataclasses
-import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from segmenter import benchmark
+from segmenter.benchmark import report
+from segmenter.benchmark.database import scratch_database
+from segmenter.benchmark.measure import Disagreement
+from segmenter.benchmark.run import run
+from segmenter.benchmark.server import ServerProblem
 
 
 class Command(BaseCommand):
-    help = "Make contacts in a scratch database, count rules over them by SQL and by the engine, and print the ratios."
+    help = (
+        "Make contacts in a scratch database, count rules over them by SQL, bare Polars, the engine and HTTP in turn,"
+        " and print times, ratios and goals. Everything is removed in the end."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--contacts", type=int, default=1_000_000)
-        parser.add_argument("--rounds", type=int, default=9)
+        parser.add_argument("--contacts", type=_at_least(1_000), default=1_000_000)
+        parser.add_argument("--segments", type=_at_least(1), default=500, help="evaluated in one pass")
+        parser.add_argument("--rounds", type=_at_least(1), default=9, help="how often each work is timed")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with benchmark.scratch_database():
-            result = benchmark.run(options["contacts"], options["rounds"], lambda text: self.stderr.write(text))
-        if options["json"]:
-            self.stdout.write(json.dumps(dataclasses.asdict(result), indent=2))
-            return
-        self.stdout.write(
-            f"{result.contacts:,} contacts inserted in {result.insert_seconds:.1f} s; snapshot built in"
-            f" {result.build_seconds:.1f} s, {result.snapshot_megabytes:.0f} MB; first count of a rule"
-            f" {result.first_count_milliseconds:.0f} ms; peak memory {result.peak_megabytes:,} MB\n"
-        )
-        self.stdout.write(f"{'rule':<38} {'people':>9} {'SQL ms':>9} {'slowest':>8} {'engine ms':>10} {'slowest':>8}")
-        for rule in result.rules:
-            self.stdout.write(
-                f"{rule.name:<38} {rule.people:>9,} {rule.sql:>9.1f} {rule.sql_slowest:>8.1f}"
-                f" {rule.engine:>10.2f} {rule.engine_slowest:>8.2f}  {rule.ratio:>6.0f} x"
-            )
+        try:
+            with scratch_database():
+                result = run(options["contacts"], options["segments"], options["rounds"], self._say)
+        except KeyboardInterrupt:
+            raise CommandError("Stopped. Nothing is left behind.", returncode=130) from None
+        except (Disagreement, ServerProblem) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(report.as_json(result) if options["json"] else report.as_text(result))
+
+    def _say(self, text: str) -> None:
+        self.stderr.write(text)
+        self.stderr.flush()
+
+
+class _at_least:
+    def __init__(self, least: int) -> None:
+        self._least = least
+
+    def __call__(self, text: str) -> int:
+        if text.isdecimal() and int(text) >= self._least:
+            return int(text)
+        raise ArgumentTypeError(f"{text!r} is not a whole number, {self._least:,} or more")

@@ -1,0 +1,79 @@
+"""Say what a run measured: tables that fit into 110 columns, or one JSON document."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from segmenter.benchmark.goals import Goal, goals, ratio
+from segmenter.benchmark.measure import Spread, geometric_mean
+from segmenter.benchmark.run import Counted, Result, Timing
+
+
+def as_json(result: Result) -> str:
+    judged = [{**dataclasses.asdict(goal), "met": goal.met} for goal in goals(result)]
+    return json.dumps({**dataclasses.asdict(result), "goals": judged}, indent=2)
+
+
+def as_text(result: Result) -> str:
+    parts = [_heading(result), _rules(result.rules), _timings(result), _memory(result), _goals(goals(result))]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n\n" + summary(result)
+
+
+def summary(result: Result) -> str:
+    """One line."""
+    ratios = [ratio(rule) for rule in result.rules]
+    judged = goals(result)
+    return (
+        f"{result.contacts:,} contacts, {len(ratios)} rules: {geometric_mean(ratios):.1f} times as fast as SQL"
+        f" ({min(ratios):.2g} to {max(ratios):.0f}); {sum(goal.met for goal in judged)} of {len(judged)} goals met"
+    )
+
+
+def _heading(result: Result) -> Iterator[str]:
+    yield (
+        f"{result.contacts:,} contacts with {result.properties} properties, inserted in {result.insert_seconds:.0f} s;"
+        f" catalogue in {result.catalogue_seconds:.1f} s;"
+    )
+    yield f"snapshot of {result.snapshot_megabytes:.0f} MB with {result.delta:,} contacts in its delta"
+    yield ", ".join(f"{name} {value}" for name, value in result.machine.items())
+
+
+def _rules(rules: Sequence[Counted]) -> Iterator[str]:
+    yield "Counting, in milliseconds: median [lowest-highest]; x: how many times faster than SQL the engine is"
+    yield f"{'rule':<24} {'people':>10} {'SQL':>16} {'Polars':>14} {'engine':>14} {'HTTP':>12} {'x':>5}"
+    for rule in rules:
+        times = (
+            f"{_spread(rule.sql):>16} {_spread(rule.polars):>14} {_spread(rule.engine):>14} {_spread(rule.http):>12}"
+        )
+        yield f"{rule.name:<24} {rule.people:>10,} {times} {_number(ratio(rule)):>5}"
+
+
+def _timings(result: Result) -> Iterator[str]:
+    yield "Other work, in milliseconds: median [lowest-highest]"
+    built = [Timing("building the snapshot", result.build)]
+    for timing in [*built, *result.refreshes, *result.marks, *result.answers]:
+        yield f"{timing.name:<60} {_spread(timing.times):>22}"
+    for timing in result.pages:
+        yield f"{timing.name:<60} {_spread(timing.times):>22}   p95 {_number(timing.times.p95)}"
+
+
+def _memory(result: Result) -> Iterable[str]:
+    yield "Memory, in megabytes"
+    for process, held in result.memory.items():
+        yield f"{process:<60} {held:>22,}"
+
+
+def _goals(judged: Sequence[Goal]) -> Iterator[str]:
+    yield "Goals"
+    for goal in judged:
+        wanted = f"{'at least' if goal.at_least else 'at most'} {goal.limit:,.0f} {goal.unit}"
+        verdict = "met" if goal.met else "MISSED"
+        yield f"{goal.what:<46} {goal.figure:>9,.1f} {goal.unit:<2} {wanted:>17}  {verdict:<6} {goal.where}".rstrip()
+
+
+def _spread(times: Spread) -> str:
+    return f"{_number(times.median)} [{_number(times.lowest)}-{_number(times.highest)}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 10 else f"{value:.0f}"
