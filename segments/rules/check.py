@@ -153,8 +153,8 @@ def _values(
     _count(operator, values)
     typed = tuple(_value(type_, each, zone) for each in values)
     shown = tuple(_shown(each) for each in values)
-    if type_.kind is Kind.DATE:
-        typed = tuple(_dates(operator, typed, zone))
+    if type_.kind is Kind.DATE and operator.name in ("on", "between"):
+        typed, shown = _days(typed, zone)
     elif operator.takes is Takes.TWO and typed[0] > typed[1]:
         raise Refused(f"the first value, {shown[0]}, is larger than the second, {shown[1]}")
     return typed, shown
@@ -196,15 +196,12 @@ def _normalised(type_: PropertyType, text: str) -> str:
         return text
 
 
-def _dates(operator: Operator, spans: tuple[tuple[int, int], ...], zone: tzinfo) -> Iterator[tuple[int, int]]:
-    """on and between take whole days, so a time stands for the day it lies in."""
-    if operator.name not in ("on", "between"):
-        yield from spans
-        return
-    first, last = local_day(spans[0][0], zone), local_day(spans[-1][0], zone)
-    if first > last:
-        raise Refused(f"the first day, {first}, is later than the second, {last}")
-    yield day_start(first, zone), day_end(last, zone)
+def _days(spans: tuple[tuple[int, int], ...], zone: tzinfo) -> tuple[tuple[tuple[int, int]], tuple[str, ...]]:
+    """on and between take whole days, so a time stands for the day it lies in; the days as they are shown."""
+    days = [local_day(first, zone) for first, _ in spans]
+    if days[0] > days[-1]:
+        raise Refused(f"the first day, {days[0]}, is later than the second, {days[-1]}")
+    return ((day_start(days[0], zone), day_end(days[-1], zone)),), tuple(map(str, days))
 
 
 def period(value: Json) -> tuple[float, str]:

@@ -22,41 +22,67 @@ class Takes(Enum):
 
 @dataclass(frozen=True)
 class Operator:
-    """`says` and `denies` finish the clause "whose plan ..."; {} stands for the values."""
+    """How it is said of people ("whose plan is pro") and of what might be ("if plan were pro").
+
+    {} stands for the values. Words that name the {label} themselves go with who has it, not with whose it is.
+    What is denied is also true of people without a value, which is for the sentence to say.
+    """
 
     name: str
     kinds: frozenset[Kind]
     takes: Takes
     says: str
     denies: str
+    would: str
+    would_not: str
+    joiner: str  # of several values
 
 
-def _row(name: str, kinds: str, takes: Takes, says: str, denies: str) -> Operator:
-    return Operator(name, frozenset(map(Kind, kinds.split())), takes, says, denies)
+def _row(
+    name: str,
+    kinds: str,
+    takes: Takes,
+    says: str,
+    denies: str,
+    would: str = "",
+    would_not: str = "",
+    joiner: str = "or",
+) -> Operator:
+    """What begins with "is" need not say how it would be."""
+    would, would_not = would or _were(says), would_not or _were(denies)
+    return Operator(name, frozenset(map(Kind, kinds.split())), takes, says, denies, would, would_not, joiner)
+
+
+def _were(words: str) -> str:
+    return f"were {words.removeprefix('is ')}"
 
 
 _ROWS = [
     _row("is", "text number boolean", Takes.SOME, "is {}", "is not {}"),
-    _row("contains", "text", Takes.SOME, "contains {}", "does not contain {}"),
-    _row("starts_with", "text", Takes.SOME, "starts with {}", "does not start with {}"),
-    _row("ends_with", "text", Takes.SOME, "ends with {}", "does not end with {}"),
-    _row("includes", "list", Takes.SOME, "include {}", "do not include {}"),
-    _row("includes_all", "list", Takes.SOME, "include all of {}", "do not include all of {}"),
-    _row("greater_than", "number text", Takes.ONE, "is more than {}", "is not more than {}"),
-    _row("at_least", "number text", Takes.ONE, "is at least {}", "is not at least {}"),
-    _row("less_than", "number text", Takes.ONE, "is less than {}", "is not less than {}"),
-    _row("at_most", "number text", Takes.ONE, "is at most {}", "is not at most {}"),
-    _row("between", "number date", Takes.TWO, "is between {} (both included)", "is not between {} (both included)"),
-    _row("before", "date", Takes.ONE, "is before {}", "is not before {}"),
-    _row("after", "date", Takes.ONE, "is after {}", "is not after {}"),
-    _row("at_or_before", "date", Takes.ONE, "is at or before {}", "is not at or before {}"),
-    _row("at_or_after", "date", Takes.ONE, "is at or after {}", "is not at or after {}"),
+    _row("contains", "text", Takes.SOME, "contains {}", "does not contain {}", "contained {}", "did not contain {}"),
+    _row("starts_with", "text", Takes.SOME,
+         "starts with {}", "does not start with {}", "started with {}", "did not start with {}"),
+    _row("ends_with", "text", Takes.SOME,
+         "ends with {}", "does not end with {}", "ended with {}", "did not end with {}"),
+    _row("includes", "list", Takes.SOME, "include {}", "do not include {}", "included {}", "did not include {}"),
+    _row("includes_all", "list", Takes.SOME, "include all of {}", "do not include all of {}",
+         "included all of {}", "did not include all of {}", joiner="and"),
+    _row("greater_than", "number text", Takes.ONE, "is more than {}", "is at most {}"),
+    _row("at_least", "number text", Takes.ONE, "is at least {}", "is less than {}"),
+    _row("less_than", "number text", Takes.ONE, "is less than {}", "is at least {}"),
+    _row("at_most", "number text", Takes.ONE, "is at most {}", "is more than {}"),
+    _row("between", "number date", Takes.TWO, "is from {}", "is not from {}", joiner="to"),
+    _row("before", "date", Takes.ONE, "is before {}", "is on or after {}"),
+    _row("after", "date", Takes.ONE, "is after {}", "is on or before {}"),
+    _row("at_or_before", "date", Takes.ONE, "is on or before {}", "is after {}"),
+    _row("at_or_after", "date", Takes.ONE, "is on or after {}", "is before {}"),
     _row("on", "date", Takes.ONE, "is on {}", "is not on {}"),
     _row("in_the_last", "date", Takes.PERIOD, "is in the last {}", "is not in the last {}"),
     _row("in_the_next", "date", Takes.PERIOD, "is in the next {}", "is not in the next {}"),
     _row("more_than_ago", "date", Takes.PERIOD, "is more than {} ago", "is not more than {} ago"),
-    _row("is_known", "text number boolean date list opaque", Takes.NOTHING, "is known", "is unknown"),
-]
+    _row("is_known", "text number boolean date list opaque", Takes.NOTHING,
+         "have a value for {label}", "have no {label}", "had a value for {label}", "had no {label}"),
+]  # fmt: skip
 
 OPERATORS: dict[str, Operator] = {row.name: row for row in _ROWS}
 
