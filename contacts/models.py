@@ -9,6 +9,7 @@ from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 
 from contacts.values import Kind
+from workspaces.identifiers import is_id
 from workspaces.models import Workspace
 
 MOST_PROPERTIES = 500
@@ -121,6 +122,12 @@ class Contact(models.Model):
 def wire_id(contact_id: int) -> str:
     """A contact's id as all APIs write it: 24 hex digits."""
     return f"{contact_id:024x}"
+
+
+def contact_id(wire: str) -> int | None:
+    """Back from what `wire_id` wrote; None for anything that it cannot have written."""
+    number = int(wire, 16) if is_id(wire) else 0
+    return number if 0 < number <= models.BigIntegerField.MAX_BIGINT else None
 
 
 class SnapshotColumn(models.Model):

@@ -13,8 +13,10 @@ _SEGMENT = r"segments/(?P<segment_id>[^/]+)"
 api = [
     re_path(rf"^{_WORKSPACE}/segments/?$", SegmentViewSet.as_view({"get": "list", "post": "create"})),
     re_path(rf"^{_WORKSPACE}/contacts/?$", ContactViewSet.as_view({"post": "create"})),
+    re_path(rf"^{_WORKSPACE}/segments/explain/?$", SegmentViewSet.as_view({"post": "explain_draft"})),
     re_path(rf"^{_SEGMENT}/?$", SegmentViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     re_path(rf"^{_SEGMENT}/contacts/?$", SegmentViewSet.as_view({"get": "contacts"})),
+    re_path(rf"^{_SEGMENT}/explain/(?P<contact>[^/]+)/?$", SegmentViewSet.as_view({"get": "explain"})),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -8,13 +8,17 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from contacts import documents, properties
+from contacts.models import Contact, contact_id
 from contacts.schema import CUSTOM, Schema
-from segments import audience, drafts
+from segments import audience, drafts, explanations
 from segments.cursors import Cursor
 from segments.dialects import swipeone
+from segments.dialects.reading import Reading
 from segments.drafts import Draft
 from segments.models import Segment
-from segments.rules.tree import denials
+from segments.references import Wanted
+from segments.rules.check import check
+from segments.rules.tree import Rule, denials, read_node
 from workspaces.api import caller_workspace, workspace_of
 from workspaces.identifiers import is_id
 from workspaces.models import Workspace
@@ -24,6 +28,8 @@ USUAL_LIMIT, HIGHEST_LIMIT = 10, 100
 
 
 class SegmentViewSet(ViewSet):
+    only_read = ("explain_draft",)
+
     def list(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
         schema = properties.schema(workspace)
@@ -62,9 +68,29 @@ class SegmentViewSet(ViewSet):
             }
         )
 
+    def explain(self, request: Request, segment_id: str, contact: str) -> Response:
+        segment = _segment(request, segment_id)
+        return _explained(segment.workspace, Wanted(segment.tree, segment), contact)
+
+    def explain_draft(self, request: Request, workspace_id: str) -> Response:
+        workspace = workspace_of(request, workspace_id)
+        rule, contact = _preview(request.data, workspace)
+        return _explained(workspace, Wanted(rule), contact)
+
 
 def _success(data: dict[str, Any], status: int = 200, warnings: list[str] | None = None) -> Response:
     return Response({"status": "success", "data": data, **({"warnings": warnings} if warnings else {})}, status=status)
+
+
+def _explained(workspace: Workspace, wanted: Wanted, contact: str) -> Response:
+    pk = contact_id(contact)
+    try:
+        explanation = None if pk is None else explanations.explain(workspace, wanted, pk)
+    except Contact.DoesNotExist:
+        explanation = None
+    if explanation is None:
+        raise NotFound("Contact not found")
+    return _success({"explanation": {"contactId": contact, **explanation.as_json()}})
 
 
 def _segment(request: Request, segment_id: str) -> Segment:
@@ -91,6 +117,33 @@ def _draft(body: Any, workspace: Workspace, partial: bool) -> Draft:
         draft.rule, draft.rule_given = read.rule, True
         draft.dialect, draft.document = swipeone.NAME, body.get("criteria")
     return draft
+
+
+def _preview(body: Any, workspace: Workspace) -> tuple[Rule, str]:
+    """A rule that nobody has saved, as criteria or in the native form, and whom to explain it for.
+
+    Raises Invalid, also for a property that nobody has yet: a preview declares nothing.
+    """
+    if not isinstance(body, dict) or ("criteria" in body) == ("rule" in body):
+        raise Invalid([Problem("", "give an object with contactId and one of criteria and rule")])
+    schema, problems = properties.schema(workspace), []
+    if not isinstance(body.get("contactId"), str):
+        problems.append(Problem("contactId", "give the id of a contact, as a text"))
+    try:
+        read = swipeone.read(body["criteria"], schema) if "criteria" in body else _native(body["rule"])
+        problems += read.problems
+        if read.rule is not None:
+            check(read.rule, schema)
+    except Invalid as error:
+        problems += error.problems
+    if problems:
+        raise Invalid(problems)
+    assert read.rule is not None
+    return read.rule, body["contactId"]
+
+
+def _native(node: Any) -> Reading:
+    return Reading(rule=read_node(node, "rule"))
 
 
 def _warnings(draft: Draft) -> list[str]:

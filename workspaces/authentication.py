@@ -48,11 +48,15 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class ScopeAllows(BasePermission):
-    """A key that may only read cannot write; without a key nothing is allowed."""
+    """A key that may only read cannot write; without a key nothing is allowed.
+
+    A view names in `only_read` those of its actions that write nothing although they are sent by POST.
+    """
 
     message = "This key may only read."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.user, Program):
             return False
-        return request.method in SAFE_METHODS or request.user.key.scope == Scope.WRITE
+        reads = request.method in SAFE_METHODS or getattr(view, "action", None) in getattr(view, "only_read", ())
+        return reads or request.user.key.scope == Scope.WRITE

@@ -11,7 +11,7 @@ from django.db import connection
 from segmenter import demo
 from segmenter.management.commands.serve import serve
 from segments import audience
-from segments.management.commands.count_segment import said
+from segments.commands import said
 from workspaces.models import Workspace
 
 

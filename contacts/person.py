@@ -1,0 +1,76 @@
+"""Read one contact straight from the table, in the same typed columns as everybody."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from psycopg import sql
+
+from contacts import extract
+from contacts.builtin import BUILTIN
+from contacts.columns import ID
+from contacts.extract import Rows
+from contacts.models import Contact
+from contacts.schema import CUSTOM, TAG
+from contacts.snapshot import Layer, Reading
+from contacts.values import milliseconds
+from workspaces.models import Workspace
+
+
+@dataclass(frozen=True)
+class Person:
+    """`texts`: what is stored, by reference, as PostgreSQL's ->> writes it."""
+
+    reading: Reading  # of this person alone; of nobody while they are in the trash
+    texts: Mapping[str, str | None]
+
+    def knows(self, reference: str) -> bool:
+        """Whether they have a value that rules can use."""
+        return any(layer.frame[reference][0] is not None for layer in self.reading.layers)
+
+
+# One statement, so that values, properties and time belong together.
+_LOOK = """
+SELECT (SELECT timezone FROM workspaces_workspace WHERE id = %(workspace)s),
+       (SELECT jsonb_agg(jsonb_build_array(id, name, label, type))::text FROM contacts_property
+        WHERE workspace_id = %(workspace)s AND name = ANY(%(custom)s)),
+       (SELECT jsonb_agg(jsonb_build_array(id, tag))::text FROM contacts_substitutiontag
+        WHERE workspace_id = %(workspace)s AND tag = ANY(%(tags)s)),
+       statement_timestamp(),
+       EXISTS (SELECT FROM contacts_contact WHERE workspace_id = %(workspace)s AND id = %(contact)s),
+       written.*
+FROM (
+    SELECT {gathered} FROM contacts_contact
+    WHERE workspace_id = %(workspace)s AND id = %(contact)s AND lifecycle <> 'trashed'
+) AS written
+"""
+
+
+def read(workspace: Workspace, contact_id: int, references: Collection[str]) -> Person:
+    """With the columns of these properties; references that name none are left out. Raises Contact.DoesNotExist."""
+    known = sorted({name for name in references if name in BUILTIN or name.startswith((CUSTOM, TAG))})
+    with extract.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(_LOOK).format(gathered=extract.gathered(known, lists=known)),
+            {
+                "workspace": workspace.pk,
+                "contact": contact_id,
+                "custom": [name.removeprefix(CUSTOM) for name in known if name.startswith(CUSTOM)],
+                "tags": [name.removeprefix(TAG) for name in known if name.startswith(TAG)],
+            },
+            binary=True,
+        )
+        timezone, properties, tags, now, exists, *gathered = cursor.fetchall()[0]
+    if not exists:
+        raise Contact.DoesNotExist
+    schema = extract.schema_of(timezone, properties, tags)
+    written = Rows.of(known, *gathered)
+    layers = []
+    if len(written.ids):
+        types = {name: type_ for name in known if (type_ := schema.get(name))}
+        frame = written.typed(types.values(), schema.zone)
+        frame = frame.select(ID, *(pl.col(type_.column).alias(name) for name, type_ in types.items()))
+        layers = [Layer(frame, written.ids, np.empty(0, dtype=np.intp))]
+    texts = {name: held[0] for name, held in written.texts.items() if held}
+    return Person(Reading(layers, schema, milliseconds(now)), texts)
