@@ -48,15 +48,17 @@ class Reading:
         return sum(len(layer.ids) - len(layer.hidden) for layer in self.layers)
 
 
-def read(workspace: Workspace, references: Collection[str]) -> Reading:
+def read(workspace: Workspace, references: Collection[str], *, misfits: bool = False) -> Reading:
     """The columns of these properties for everybody. References that name no property are left out.
+
+    With `misfits` also, by the name that columns.misfits gives for a reference, whose stored value does not fit.
 
     Raises SnapshotBusy when a refresh that this read has to wait for takes more than five seconds.
     """
     known = sorted({name for name in references if name in BUILTIN or name.startswith((CUSTOM, TAG))})
     limit: int | None = settings.SNAPSHOT_MARKS_BEFORE_REFRESH
     for _ in range(ATTEMPTS):
-        found = _look(workspace, known, limit)
+        found = _look(workspace, known, limit, misfits)
         if limit is not None and len(found.marked) > limit:
             # Rule 7: never refresh inside somebody's transaction or on a read-only connection; there a read goes
             # through all marks, however many. So it does after one refresh, lest busy writers keep it waiting.
@@ -84,7 +86,10 @@ WITH marked AS MATERIALIZED (
 ), part AS (
     SELECT first_id, "column", rows, digest FROM contacts_snapshotcolumn
     WHERE workspace_id = %(workspace)s
-    AND ("column" = ANY(%(columns)s) OR "column" IN (SELECT 'p' || id FROM property UNION SELECT 't' || id FROM tag))
+    AND ("column" = ANY(%(columns)s) OR "column" IN (
+        SELECT name || ending FROM (SELECT 'p' || id FROM property UNION SELECT 't' || id FROM tag) AS own (name),
+        unnest(%(endings)s::text[]) AS ending
+    ))
 )
 SELECT (SELECT timezone FROM workspaces_workspace WHERE id = %(workspace)s),
        (SELECT jsonb_agg(jsonb_build_array(id, name, label, type))::text FROM property),
@@ -103,7 +108,10 @@ FROM (
 """
 
 
-def _look(workspace: Workspace, references: list[str], limit: int | None, lists: Collection[str] = ()) -> "_Found":
+def _look(
+    workspace: Workspace, references: list[str], limit: int | None, misfits: bool = False, lists: Collection[str] = ()
+) -> "_Found":
+    endings = ["", columns.misfits("")] if misfits else [""]
     with extract.cursor() as cursor:
         cursor.execute(
             sql.SQL(_LOOK).format(gathered=extract.gathered(references, lists)),
@@ -111,7 +119,8 @@ def _look(workspace: Workspace, references: list[str], limit: int | None, lists:
                 "workspace": workspace.pk,
                 "custom": [name.removeprefix(CUSTOM) for name in references if name.startswith(CUSTOM)],
                 "tags": [name.removeprefix(TAG) for name in references if name.startswith(TAG)],
-                "columns": [ID, GONE, *(name for name in references if name in BUILTIN)],
+                "columns": [ID, GONE, *(name + ending for name in references if name in BUILTIN for ending in endings)],
+                "endings": endings,
                 "limit": None if limit is None else limit + 1,
             },
             binary=True,
@@ -119,10 +128,11 @@ def _look(workspace: Workspace, references: list[str], limit: int | None, lists:
         timezone, properties, tags, now, read_only, parts, marked, *gathered = cursor.fetchall()[0]
     written = Rows.of(references, *gathered)
     if torn := written.torn():
-        return _look(workspace, references, limit, {*lists, *torn})  # all of it: one statement, rule 3
+        return _look(workspace, references, limit, misfits, {*lists, *torn})  # all of it: one statement, rule 3
     return _Found(
         workspace.pk,
         references,
+        misfits,
         extract.schema_of(timezone, properties, tags),
         milliseconds(now),
         read_only,
@@ -138,6 +148,7 @@ class _Found:
 
     workspace_id: str
     references: list[str]
+    misfits: bool
     schema: Schema
     now: int
     read_only: bool
@@ -149,7 +160,7 @@ class _Found:
         """None if bytes that the statement named have been deleted since: then look again."""
         chunks = [first_id for first_id, column in self.parts if column == ID and first_id != DELTA]
         deltas = [first_id for first_id, column in self.parts if column == ID and first_id == DELTA]
-        own = [(ID, None), *((type_.column, type_.kind) for type_ in self._types.values())]
+        own = [(ID, None), *self._columns.values()]
         keys = {(DELTA, name): self._key(deltas, name, kind) for name, kind in [*own, (GONE, None)]}
         keys |= {(1, name): self._key(chunks, name, kind) for name, kind in own}
         loaded = _load(self.workspace_id, set(keys.values()))
@@ -168,6 +179,14 @@ class _Found:
     def _types(self) -> dict[str, PropertyType]:
         return {name: type_ for name in self.references if (type_ := self.schema.get(name))}
 
+    @property
+    def _columns(self) -> dict[str, tuple[str, Kind]]:
+        """What the columns of a layer are called, and what they are in the snapshot."""
+        own = {name: (type_.column, type_.kind) for name, type_ in self._types.items()}
+        if self.misfits:
+            own |= {columns.misfits(name): (columns.misfits(column), Kind.OPAQUE) for name, (column, _) in own.items()}
+        return own
+
     def _key(self, chunks: list[int], column: str, kind: Kind | None) -> "Key":
         held = (self.parts.get((chunk, column)) for chunk in chunks)
         return kind, tuple(
@@ -176,14 +195,19 @@ class _Found:
 
     def _marked_layer(self) -> Layer:
         frame = self.written.typed(self._types.values(), self.schema.zone)
-        frame = frame.select(ID, *(pl.col(type_.column).alias(name) for name, type_ in self._types.items()))
+        frame = frame.with_columns(
+            columns.nothing(kind, len(frame)).alias(column)
+            for column, kind in self._columns.values()
+            if column not in frame.columns
+        )
+        frame = frame.select(ID, *(pl.col(column).alias(name) for name, (column, _) in self._columns.items()))
         return Layer(frame, frame[ID].to_numpy(), np.empty(0, dtype=np.intp))
 
     def _layer(self, held: dict[str, pl.Series], replaced: NDArray[np.intp]) -> Layer:
         ids = held[ID].to_numpy()
         marked = positions(ids, self.marked)
         hidden = extract.ascending(np.append(replaced, marked)) if len(marked) else replaced
-        values = (held[type_.column].alias(name) for name, type_ in self._types.items())
+        values = (held[column].alias(name) for name, (column, _) in self._columns.items())
         return Layer(pl.DataFrame([held[ID].alias(ID), *values]), ids, hidden)
 
 
