@@ -13,7 +13,6 @@ from contacts.schema import CUSTOM, Schema
 from segments import audience, drafts, explanations
 from segments.cursors import Cursor
 from segments.dialects import swipeone
-from segments.dialects.reading import Reading
 from segments.drafts import Draft
 from segments.models import Segment
 from segments.references import Wanted
@@ -38,7 +37,7 @@ class SegmentViewSet(ViewSet):
 
     def create(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
-        draft = _draft(request.data, workspace, partial=False)
+        draft = swipeone.read_body(request.data, properties.schema(workspace), partial=False)
         segment = drafts.create(workspace, draft)
         return _success({"segment": _written(segment, properties.schema(workspace))}, 201, _warnings(draft))
 
@@ -48,7 +47,7 @@ class SegmentViewSet(ViewSet):
 
     def partial_update(self, request: Request, segment_id: str) -> Response:
         segment = _segment(request, segment_id)
-        draft = _draft(request.data, segment.workspace, partial=True)
+        draft = swipeone.read_body(request.data, properties.schema(segment.workspace), partial=True)
         if draft.says_something:
             segment = drafts.update(segment, draft)
         return _success({"segment": _written(segment, properties.schema(segment.workspace))}, 200, _warnings(draft))
@@ -110,15 +109,6 @@ def _written(segment: Segment, schema: Schema) -> dict[str, Any]:
     )
 
 
-def _draft(body: Any, workspace: Workspace, partial: bool) -> Draft:
-    read = swipeone.read_body(body, properties.schema(workspace), partial)
-    draft = Draft(read.name, declares=read.declares, problems=read.problems)
-    if read.rule is not None:
-        draft.rule, draft.rule_given = read.rule, True
-        draft.dialect, draft.document = swipeone.NAME, body.get("criteria")
-    return draft
-
-
 def _preview(body: Any, workspace: Workspace) -> tuple[Rule, str]:
     """A rule that nobody has saved, as criteria or in the native form, and whom to explain it for.
 
@@ -142,8 +132,8 @@ def _preview(body: Any, workspace: Workspace) -> tuple[Rule, str]:
     return read.rule, body["contactId"]
 
 
-def _native(node: Any) -> Reading:
-    return Reading(rule=read_node(node, "rule"))
+def _native(node: Any) -> Draft:
+    return Draft(rule=read_node(node, "rule"))
 
 
 def _warnings(draft: Draft) -> list[str]:

@@ -1,8 +1,5 @@
 """Save what somebody wants a segment to be: all of it, or nothing and every reason why."""
 
-from dataclasses import dataclass, field
-from typing import Any
-
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -12,6 +9,7 @@ from contacts import properties
 from contacts.schema import CUSTOM, Schema, custom_type
 from contacts.values import Kind, Refused, clean
 from segments import references
+from segments.dialects.reading import Draft as Draft
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules import tree
@@ -22,23 +20,6 @@ from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
 LONGEST_NAME = 500
-
-
-@dataclass
-class Draft:
-    """What to save. None leaves a part as it is; `rule_given` tells "no rule" from "leave the rule"."""
-
-    name: str | None = None
-    rule: tree.Rule | None = None
-    rule_given: bool = False
-    declares: dict[str, Kind] = field(default_factory=dict)
-    dialect: str = ""
-    document: Any = None  # the rule as it was sent, to be echoed
-    problems: list[Problem] = field(default_factory=list)  # found while reading; they are reported with all others
-
-    @property
-    def says_something(self) -> bool:
-        return self.name is not None or self.rule_given or bool(self.problems)
 
 
 def create(workspace: Workspace, draft: Draft, author: User | None = None) -> Segment:
@@ -56,7 +37,7 @@ def _save(segment: Segment, draft: Draft) -> Segment:
     with transaction.atomic():
         # Names and references are checked under this lock: two saves at once cannot make a circle or a name twice.
         lock("segments", workspace.pk)
-        problems = draft.problems + _name(segment, draft) + _rule(segment, draft)
+        problems = draft.problems + _name(segment, draft) + _fields(draft) + _rule(segment, draft)
         if problems:
             raise Invalid(problems)
         try:
@@ -65,6 +46,8 @@ def _save(segment: Segment, draft: Draft) -> Segment:
             raise Invalid(Problem("", message) for message in error.messages) from None
         if draft.name is not None:
             segment.name = clean(draft.name)
+        for field, text in draft.fields.items():
+            setattr(segment, field, clean(text))
         if draft.rule_given:
             segment.rule = None if draft.rule is None else tree.write(draft.rule)
             sent = {"dialect": draft.dialect, "rule": segment.rule, "body": draft.document}
@@ -92,6 +75,16 @@ def _name(segment: Segment, draft: Draft) -> list[Problem]:
     if segment.name_is_unique and namesakes.exists():
         return [Problem("name", f"a segment called {name} exists already; choose another name")]
     return []
+
+
+def _fields(draft: Draft) -> list[Problem]:
+    problems = []
+    for field, text in draft.fields.items():
+        try:
+            clean(text)
+        except Refused as error:
+            problems.append(Problem(field, str(error)))
+    return problems
 
 
 def _rule(segment: Segment, draft: Draft) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""What reading a segment gives, in whatever dialect, and how a dialect's table of operators reads a condition."""
+"""A draft, which is what reading a segment gives in any dialect, and how a table of operators reads a condition."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,20 +18,26 @@ Operators = Mapping[Kind, dict[str, tuple[str, bool]]]
 
 
 @dataclass
-class Reading:
-    """What a body says. None leaves a part as it is, and `says_rule` tells "no rule" from "leave the rule".
+class Draft:
+    """What somebody wants a segment to be. None leaves a part as it is, and `rule_given` tells "no rule" from that.
 
     Where there are problems the rule has gaps and must not be used.
     """
 
     name: str | None = None
     rule: Rule | None = None
-    says_rule: bool = False
-    document: Json = None  # the rule as it was sent, to be echoed
+    rule_given: bool = False
     declares: dict[str, Kind] = field(default_factory=dict)  # custom properties that the rule is the first to name
+    dialect: str = ""
+    document: Json = None  # the rule as it was sent, to be echoed in this dialect
     fields: dict[str, str] = field(default_factory=dict)  # what else a segment keeps, by the model's names
-    persons: list[Json] | None = None  # people sent with it
-    problems: list[Problem] = field(default_factory=list)
+    persons: list[Json] | None = None  # contacts sent with it
+    problems: list[Problem] = field(default_factory=list)  # found while reading; reported with all others
+
+    @property
+    def says_something(self) -> bool:
+        parts = self.name is not None, self.rule_given, self.fields, self.persons is not None, self.problems
+        return any(map(bool, parts))
 
 
 class Reader:

@@ -5,7 +5,7 @@ from typing import Any as Json
 
 from contacts.schema import Schema
 from segments.dialects import swipeone
-from segments.dialects.reading import Reading
+from segments.dialects.reading import Draft
 from segments.rules.tree import read as read_stored
 from workspaces.problems import Invalid, Problem
 
@@ -30,43 +30,43 @@ _PERSON = {
 }
 
 
-def read(body: Json, schema: Schema, partial: bool) -> Reading:
+def read(body: Json, schema: Schema, partial: bool) -> Draft:
     """A create, or with `partial` an update: then what is not named stays, and so does the rule without filters."""
     if not isinstance(body, dict):
-        return Reading(problems=[Problem("", "give an object with the name of a segment")])
+        return Draft(problems=[Problem("", "give an object with the name of a segment")])
     filters = body.get("filters")
-    reading = _filters(filters, schema) if filters else Reading(says_rule=not partial)
+    draft = _filters(filters, schema) if filters else Draft(rule_given=not partial)
     if isinstance(body.get("name"), str):
-        reading.name = body["name"]
+        draft.name = body["name"]
     elif "name" in body or not partial:
-        reading.problems.insert(0, Problem("name", "give the segment a name, as a text"))
+        draft.problems.insert(0, Problem("name", "give the segment a name, as a text"))
     for key, field in _KEPT.items():
         if isinstance(body.get(key), str):
-            reading.fields[field] = body[key]
+            draft.fields[field] = body[key]
         elif body.get(key) is not None:
-            reading.problems.append(Problem(key, "is not a text"))
-    reading.persons = _persons(body, partial, reading.problems)
+            draft.problems.append(Problem(key, "is not a text"))
+    draft.persons = _persons(body, partial, draft.problems)
     if not partial:
-        reading.fields.setdefault("segment_type", "dynamic" if filters else "static")
-    return reading
+        draft.fields.setdefault("segment_type", "dynamic" if filters else "static")
+    return draft
 
 
-def _filters(filters: Json, schema: Schema) -> Reading:
+def _filters(filters: Json, schema: Schema) -> Draft:
     """Swipe One's predicates, all of which are to be met, or a rule in its stored form."""
     if isinstance(filters, dict):
         try:
             rule = read_stored(filters, "filters")
         except Invalid as error:
-            return Reading(problems=error.problems)
-        return Reading(rule=rule, says_rule=True, document=filters)
+            return Draft(problems=error.problems)
+        return Draft(rule=rule, rule_given=True, dialect=NAME, document=filters)
     if not isinstance(filters, list):
-        return Reading(problems=[Problem("filters", "give a list of predicates, or a rule in its stored form")])
-    reading = swipeone.read({"type": "and", "predicates": filters}, schema, "filters")
-    for place, problem in enumerate(reading.problems):
+        return Draft(problems=[Problem("filters", "give a list of predicates, or a rule in its stored form")])
+    draft = swipeone.read({"type": "and", "predicates": filters}, schema, "filters")
+    for place, problem in enumerate(draft.problems):
         path = problem.path.replace("filters.predicates", "filters", 1)
-        reading.problems[place] = Problem(path, problem.message, problem.allowed)
-    reading.document = filters
-    return reading
+        draft.problems[place] = Problem(path, problem.message, problem.allowed)
+    draft.dialect, draft.document = NAME, filters
+    return draft
 
 
 def _persons(body: Mapping[str, Json], partial: bool, problems: list[Problem]) -> list[Json] | None:

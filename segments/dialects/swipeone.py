@@ -5,7 +5,7 @@ from typing import Any as Json
 
 from contacts.schema import Schema
 from contacts.values import Kind, iso, milliseconds
-from segments.dialects.reading import NATIVE, NotSayable, Operators, Reader, Reading, spelled
+from segments.dialects.reading import NATIVE, Draft, NotSayable, Operators, Reader, spelled
 from segments.rules.tree import MOST_LEVELS, All, Any, Condition, Not, Rule, limits, thawed, write_node
 from workspaces.problems import Problem, listed
 
@@ -80,26 +80,26 @@ OPERATORS: Operators = {
 _JOINERS: dict[str, type[All] | type[Any]] = {"and": All, "or": Any}
 
 
-def read_body(body: Json, schema: Schema, partial: bool) -> Reading:
+def read_body(body: Json, schema: Schema, partial: bool) -> Draft:
     """A create, or a partial update: {"name": ..., "criteria": ...}."""
     if not isinstance(body, dict):
-        return Reading(problems=[Problem("", "give an object with name and criteria")])
-    reading = Reading()
+        return Draft(problems=[Problem("", "give an object with name and criteria")])
+    draft = Draft()
     if "criteria" in body or not partial:
-        reading = read(body.get("criteria"), schema)
+        draft = read(body.get("criteria"), schema)
     if isinstance(body.get("name"), str):
-        reading.name = body["name"]
+        draft.name = body["name"]
     elif "name" in body or not partial:
-        reading.problems.insert(0, Problem("name", "give the segment a name, as a text"))
-    return reading
+        draft.problems.insert(0, Problem("name", "give the segment a name, as a text"))
+    return draft
 
 
-def read(criteria: Json, schema: Schema, path: str = "criteria") -> Reading:
+def read(criteria: Json, schema: Schema, path: str = "criteria") -> Draft:
     """{"type": "and"|"or", "predicates": [...]} to a rule."""
     reader = _Reader(schema)
     rule = reader.group(criteria, path, 1)
     problems = reader.problems or limits(rule, path)
-    return Reading(rule=rule, says_rule=True, document=criteria, declares=reader.declares, problems=problems)
+    return Draft(None, rule, True, reader.declares, NAME, criteria, problems=problems)
 
 
 class _Reader(Reader):

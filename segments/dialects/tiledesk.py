@@ -7,7 +7,7 @@ from typing import Any as Json
 from contacts.builtin import BUILTIN
 from contacts.schema import CUSTOM, TAG, Schema
 from contacts.values import Kind, iso, kind_of, milliseconds
-from segments.dialects.reading import NATIVE, NotSayable, Operators, Reader, Reading, spelled
+from segments.dialects.reading import NATIVE, Draft, NotSayable, Operators, Reader, spelled
 from segments.rules.tree import All, Any, Condition, Not, Rule, limits, thawed, write_node
 from workspaces.problems import Problem, listed
 
@@ -81,19 +81,19 @@ def field_of(reference: str) -> str:
     return next((field for field, named in FIELDS.items() if named == reference), reference)
 
 
-def read(body: Json, schema: Schema, current: Json = None) -> Reading:
+def read(body: Json, schema: Schema, current: Json = None) -> Draft:
     """A create, or with the `current` {match, filters} an update of what is named and not null."""
     if not isinstance(body, dict):
-        return Reading(problems=[Problem("", "give an object with name, match and filters")])
+        return Draft(problems=[Problem("", "give an object with name, match and filters")])
     reader = _Reader(schema)
-    reading = Reading(name=reader.name(body, current is not None))
+    draft = Draft(name=reader.name(body, current is not None))
     if current is None or body.get("match") is not None or body.get("filters") is not None or "filters" in body:
         sent = {**(current or {"match": "all", "filters": []}), **_given(body)}
-        reading.rule, reading.says_rule = reader.filters(sent["match"], sent["filters"]), True
-        reading.document = {"match": str(sent["match"]).lower(), "filters": sent["filters"]}
-        reader.problems = reader.problems or limits(reading.rule, "filters")
-    reading.declares, reading.problems = reader.declares, reader.problems
-    return reading
+        draft.rule, draft.rule_given = reader.filters(sent["match"], sent["filters"]), True
+        draft.dialect, draft.document = NAME, {"match": str(sent["match"]).lower(), "filters": sent["filters"]}
+        reader.problems = reader.problems or limits(draft.rule, "filters")
+    draft.declares, draft.problems = reader.declares, reader.problems
+    return draft
 
 
 def _given(body: Mapping[str, Json]) -> dict[str, Json]:
