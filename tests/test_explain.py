@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contacts.models import Contact, SubstitutionTag, wire_id
+from contacts.models import Contact, SubstitutionTag, contact_id, wire_id
 from contacts.refresh import refresh
 from contacts.schema import Schema, custom_type
 from contacts.values import Kind
@@ -368,6 +368,14 @@ def test_unknown_malformed_and_foreign_people_are_not_found(api, shop, rival, pe
             api.post(DRAFT, {"criteria": CRITERIA, "contactId": wire}),
         ):
             assert (answer.status_code, answer.json()) == (404, {"status": "fail", "message": "Contact not found"})
+
+
+def test_an_id_on_the_wire_leads_back_to_the_contact_and_nothing_else_does():
+    assert contact_id(wire_id(7)) == 7
+    assert contact_id(wire_id(2**63 - 1)) == 2**63 - 1
+    assert [contact_id(text) for text in (wire_id(0), wire_id(2**63), "7", "F" * 24, "", "-" + wire_id(7)[1:])] == [
+        None
+    ] * 6
 
 
 def test_a_foreign_segment_is_not_found(rival_api, shop, people):
