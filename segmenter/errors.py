@@ -1,64 +1,80 @@
 """Answer every error in the envelope of the API that it happened in."""
 
 import logging
+import re
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contacts.refresh import SnapshotBusy
-from workspaces.problems import Invalid
+from segments.dialects import swipeone, tiledesk
+from workspaces.problems import Conflict, Invalid, Problem
 
 log = logging.getLogger(__name__)
 
 
-def answer(error: Exception, context: dict[str, Any]) -> Response:
-    """REST framework's exception handler, in Swipe One's envelope."""
-    headers: dict[str, str] = {}
+def answer(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
+    """REST framework's exception handler: the body is written by the dialect of the view."""
+    view = context["view"]
+    status, code, message, problems, headers = _told(error, view, context["request"])
+    body = getattr(view, "dialect", swipeone).write_error(status, code, message, problems)
+    if isinstance(body, str):
+        return HttpResponse(body, status=status, content_type="text/plain", headers=headers)
+    return Response(body, status, headers=headers)
+
+
+Told = tuple[int, str, str, list[Problem], dict[str, str]]
+
+
+def _told(error: Exception, view: Any, request: Request) -> Told:
+    """Status, code, message, problems and headers."""
     match error:
         case Invalid():
-            problems = [problem.as_json() for problem in error.problems]
-            return Response(_error("Invalid input", problems=problems), 400)
-        case exceptions.ParseError():
-            return Response(_error("Invalid input", problems=[{"path": "", "message": str(error.detail)}]), 400)
+            return 400, "invalid", "Invalid input", error.problems, {}
+        case Conflict():
+            return 409, "conflict", str(error), [], {}
         case SnapshotBusy():
-            headers["Retry-After"] = str(error.retry_after_seconds)
-            return Response(_error("Many contacts are being taken in just now; try again soon."), 503, headers=headers)
+            later = {"Retry-After": str(error.retry_after_seconds)}
+            return 503, "busy", "Many contacts are being taken in just now; try again soon.", [], later
+        case exceptions.ParseError():
+            return 400, "invalid", "Invalid input", [Problem("", str(error.detail))], {}
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            headers["WWW-Authenticate"] = getattr(error, "auth_header", "ApiKey")
-            return Response(_error("Unauthorized"), 401, headers=headers)
-        case exceptions.NotFound():
-            return Response({"status": "fail", "message": str(error.detail)}, 404)
+            challenge = {"WWW-Authenticate": view.get_authenticate_header(request) or "ApiKey"}
+            return 401, error.default_code, "Unauthorized", [], challenge
         case exceptions.APIException():
-            if wait := getattr(error, "wait", None):
-                headers["Retry-After"] = str(int(wait) + 1)
-            return Response(_error(str(error.detail)), error.status_code, headers=headers)
-    log.exception("unexpected error at %s", context["request"].path, exc_info=error)
-    return Response(_error("Internal server error"), 500)
+            wait = getattr(error, "wait", None)
+            headers = {"Retry-After": str(int(wait) + 1)} if wait else {}
+            return error.status_code, error.default_code, str(error.detail), [], headers
+    log.exception("unexpected error at %s", request.path, exc_info=error)
+    return 500, "error", "Internal server error", [], {}
 
 
-def _error(message: str, **more: Any) -> dict[str, Any]:
-    return {"status": "error", "message": message, **more}
+# The dialect of an address for which there is no view, by how it begins.
+_BASES = [(re.compile(r"/api(/|$)"), swipeone), (re.compile(r"/(v[123]|[0-9a-f]{24})(/|$)"), tiledesk)]
+
+
+def _plain(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse | None:
+    for begins, dialect in _BASES:
+        if begins.match(request.path):
+            return JsonResponse(dialect.write_error(status, code, message), status=status)
+    return None
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler404: the API's unknown routes answer as the API does."""
-    if request.path.startswith("/api/"):
-        return JsonResponse({"status": "fail", "message": f"Cannot {request.method} {request.path}"}, status=404)
-    return defaults.page_not_found(request, exception)
+    message = f"Cannot {request.method} {request.path}"
+    return _plain(request, 404, "not_found", message) or defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500."""
-    if request.path.startswith("/api/"):
-        return JsonResponse(_error("Internal server error"), status=500)
-    return defaults.server_error(request)
+    return _plain(request, 500, "error", "Internal server error") or defaults.server_error(request)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400."""
-    if request.path.startswith("/api/"):
-        return JsonResponse(_error("Invalid input"), status=400)
-    return defaults.bad_request(request, exception)
+    return _plain(request, 400, "invalid", "Invalid input") or defaults.bad_request(request, exception)

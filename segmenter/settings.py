@@ -1,6 +1,7 @@
 """Settings, all of them read from the environment, with defaults that work on one machine."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,12 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "segmenter.json.AnyAccept",
     "EXCEPTION_HANDLER": "segmenter.errors.answer",
     "UNAUTHENTICATED_USER": None,
+}
+
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(hours=environment.number("SEGMENTER_TOKEN_HOURS", 12, least=1)),
+    "AUTH_HEADER_TYPES": ("JWT", "jwt", "Jwt"),
+    "CHECK_REVOKE_TOKEN": True,  # a token ends with the password that it was given for
 }
 
 # A request body larger than this is refused with 413. In bytes.

@@ -1,11 +1,16 @@
 """Every address of the service. All of the API's work with and without a slash at the end."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from contacts.api import ContactViewSet
 from segmenter import health
 from segments.api import SegmentViewSet
+from segments.dialects import tiledesk
+from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
+from workspaces.signin import SignInView
 
 _WORKSPACE = r"workspaces/(?P<workspace_id>[^/]+)"
 _SEGMENT = r"segments/(?P<segment_id>[^/]+)"
@@ -19,12 +24,33 @@ api = [
     re_path(rf"^{_SEGMENT}/explain/(?P<contact>[^/]+)/?$", SegmentViewSet.as_view({"get": "explain"})),
 ]
 
+# Tiledesk's addresses have a version, or none; without one only what looks like an id is taken for a project's.
+_PROJECT = r"^(?:v[123]/|(?=[0-9a-f]{24}/))(?P<workspace_id>[^/]+)"
+_AS_PERSON: dict[str, Any] = {
+    "dialect": tiledesk,
+    "authentication_classes": [BasicAuthentication, TokenAuthentication],
+    "permission_classes": [IsPerson],
+}
+
+projects = [
+    re_path(r"^(?:v[123]/)?auth/signin/?$", SignInView.as_view()),
+    re_path(
+        rf"{_PROJECT}/segments/?$",
+        SegmentViewSet.as_view({"get": "list", "post": "create"}, **_AS_PERSON),
+    ),
+    re_path(
+        rf"{_PROJECT}/{_SEGMENT}/?$",
+        SegmentViewSet.as_view({"get": "retrieve", "put": "partial_update", "delete": "destroy"}, **_AS_PERSON),
+    ),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include(api)),
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("admin/", admin.site.urls),
     path("", health.home),
+    *projects,
 ]
 
 handler400 = "segmenter.errors.bad_request"

@@ -1,6 +1,7 @@
-"""Segments over HTTP, in Swipe One's dialect."""
+"""Segments over HTTP, in the dialect of the address."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
 
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -13,12 +14,13 @@ from contacts.schema import CUSTOM, Schema
 from segments import audience, drafts, explanations
 from segments.cursors import Cursor
 from segments.dialects import swipeone
+from segments.dialects.reading import Listing, Shown
 from segments.drafts import Draft
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.check import check
 from segments.rules.tree import Rule, denials, read_node
-from workspaces.api import caller_workspace, workspace_of
+from workspaces.api import author_of, caller_workspace, user_id, workspace_of
 from workspaces.identifiers import is_id
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -26,31 +28,80 @@ from workspaces.problems import Invalid, Problem
 USUAL_LIMIT, HIGHEST_LIMIT = 10, 100
 
 
+class Dialect(Protocol):
+    """What the module of a dialect holds."""
+
+    NAME: str
+    UNIQUE_NAMES: bool
+    CREATED: int  # the status of a create
+
+    def read_segment(self, body: Any, schema: Schema, current: Any = None) -> Draft: ...
+    def write(self, rule: Rule | None, schema: Schema) -> Any: ...
+    def write_segment(self, shown: Shown) -> dict[str, Any]: ...
+    def write_one(self, segment: dict[str, Any], warnings: Sequence[str] = ()) -> dict[str, Any]: ...
+    def read_listing(self, query: Mapping[str, str]) -> Listing: ...
+    def write_list(self, segments: Sequence[dict[str, Any]], count: int, listing: Listing) -> dict[str, Any]: ...
+    def write_error(self, status: int, code: str, message: str, problems: Sequence[Problem] = ()) -> Any: ...
+
+
 class SegmentViewSet(ViewSet):
+    """Segments in one of the dialects. Where the path names no workspace it is the key's."""
+
+    dialect: Dialect = cast(Dialect, swipeone)
     only_read = ("explain_draft",)
 
     def list(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
-        schema = properties.schema(workspace)
-        segments = [_written(segment, schema) for segment in workspace.segments.live()]
-        return _success({"count": len(segments), "segments": segments})
+        schema, listing = properties.schema(workspace), self.dialect.read_listing(request.query_params)
+        found = workspace.segments.live().select_related("created_by")
+        found = found.order_by(f"{'-' if listing.descending else ''}{listing.field}", "id")
+        end = None if listing.limit is None else listing.start + listing.limit
+        written = [self.written(segment, schema) for segment in found[listing.start : end]]
+        count = len(written) if listing.limit is None else found.count()
+        return Response(self.dialect.write_list(written, count, listing))
 
     def create(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
-        draft = swipeone.read_body(request.data, properties.schema(workspace), partial=False)
-        segment = drafts.create(workspace, draft)
-        return _success({"segment": _written(segment, properties.schema(workspace))}, 201, _warnings(draft))
+        draft = self.dialect.read_segment(request.data, properties.schema(workspace))
+        segment = drafts.create(workspace, draft, author_of(request), unique_name=self.dialect.UNIQUE_NAMES)
+        return self.answer(segment, self.dialect.CREATED, draft)
 
-    def retrieve(self, request: Request, segment_id: str) -> Response:
-        segment = _segment(request, segment_id)
-        return _success({"segment": _written(segment, properties.schema(segment.workspace))})
+    def retrieve(self, request: Request, segment_id: str, workspace_id: str = "") -> Response:
+        return self.answer(_segment(request, segment_id, workspace_id))
 
-    def partial_update(self, request: Request, segment_id: str) -> Response:
-        segment = _segment(request, segment_id)
-        draft = swipeone.read_body(request.data, properties.schema(segment.workspace), partial=True)
+    def partial_update(self, request: Request, segment_id: str, workspace_id: str = "") -> Response:
+        segment = _segment(request, segment_id, workspace_id)
+        schema = properties.schema(segment.workspace)
+        draft = self.dialect.read_segment(request.data, schema, self.document(segment, schema))
         if draft.says_something:
             segment = drafts.update(segment, draft)
-        return _success({"segment": _written(segment, properties.schema(segment.workspace))}, 200, _warnings(draft))
+        return self.answer(segment, 200, draft)
+
+    def destroy(self, request: Request, segment_id: str, workspace_id: str = "") -> Response:
+        segment = _segment(request, segment_id, workspace_id)
+        drafts.delete(segment)
+        return self.answer(segment)
+
+    def answer(self, segment: Segment, status: int = 200, draft: Draft | None = None) -> Response:
+        written = self.written(segment, properties.schema(segment.workspace))
+        return Response(self.dialect.write_one(written, _warnings(draft) if draft else ()), status)
+
+    def written(self, segment: Segment, schema: Schema) -> dict[str, Any]:
+        return self.dialect.write_segment(
+            Shown(
+                segment.pk,
+                segment.workspace_id,
+                segment.name,
+                self.document(segment, schema),
+                user_id(segment.created_by_id),
+                segment.created_at,
+                segment.updated_at,
+                segment.deleted_at is not None,
+            )
+        )
+
+    def document(self, segment: Segment, schema: Schema) -> Any:
+        return segment.sent_as(self.dialect.NAME) or self.dialect.write(segment.tree, schema)
 
     def contacts(self, request: Request, segment_id: str) -> Response:
         segment = _segment(request, segment_id)
@@ -77,8 +128,8 @@ class SegmentViewSet(ViewSet):
         return _explained(workspace, Wanted(rule), contact)
 
 
-def _success(data: dict[str, Any], status: int = 200, warnings: list[str] | None = None) -> Response:
-    return Response({"status": "success", "data": data, **({"warnings": warnings} if warnings else {})}, status=status)
+def _success(data: dict[str, Any]) -> Response:
+    return Response(swipeone.success(data))
 
 
 def _explained(workspace: Workspace, wanted: Wanted, contact: str) -> Response:
@@ -92,21 +143,14 @@ def _explained(workspace: Workspace, wanted: Wanted, contact: str) -> Response:
     return _success({"explanation": {"contactId": contact, **explanation.as_json()}})
 
 
-def _segment(request: Request, segment_id: str) -> Segment:
+def _segment(request: Request, segment_id: str, workspace_id: str = "") -> Segment:
     """The segment, if it is one of the caller's workspace; any other is as unknown as one that does not exist."""
-    workspace = caller_workspace(request)
+    workspace = workspace_of(request, workspace_id) if workspace_id else caller_workspace(request)
     segment = workspace.segments.live().filter(pk=segment_id).first() if is_id(segment_id) else None
     if segment is None:
         raise NotFound("Segment not found")
     segment.workspace = workspace
     return segment
-
-
-def _written(segment: Segment, schema: Schema) -> dict[str, Any]:
-    criteria = segment.sent_as(swipeone.NAME) or swipeone.write(segment.tree, schema)
-    return swipeone.write_segment(
-        segment.pk, segment.workspace_id, segment.name, criteria, segment.created_at, segment.updated_at
-    )
 
 
 def _preview(body: Any, workspace: Workspace) -> tuple[Rule, str]:

@@ -17,19 +17,30 @@ from segments.rules.check import check
 from segments.rules.tree import referred
 from workspaces.locks import lock
 from workspaces.models import Workspace
-from workspaces.problems import Invalid, Problem
+from workspaces.problems import Conflict, Invalid, Problem, listed
 
 LONGEST_NAME = 500
 
 
-def create(workspace: Workspace, draft: Draft, author: User | None = None) -> Segment:
+def create(workspace: Workspace, draft: Draft, author: User | None = None, *, unique_name: bool = True) -> Segment:
     """Raises Invalid."""
-    return _save(Segment(workspace=workspace, created_by=author), draft)
+    return _save(Segment(workspace=workspace, created_by=author, name_is_unique=unique_name), draft)
 
 
 def update(segment: Segment, draft: Draft) -> Segment:
     """Raises Invalid."""
     return _save(segment, draft)
+
+
+def delete(segment: Segment) -> None:
+    """Put it away; it is kept, but nothing finds it any more. Raises Conflict where another segment names it."""
+    with transaction.atomic():
+        lock("segments", segment.workspace_id)
+        users = [each.name for each in references.users(segment)]
+        if users:
+            raise Conflict(f"{segment.name} is used by {listed(users, 'and')}; change these first.")
+        segment.deleted_at = segment.updated_at = timezone.now()
+        segment.save(update_fields=["deleted_at", "updated_at"])
 
 
 def _save(segment: Segment, draft: Draft) -> Segment:

@@ -29,6 +29,7 @@ from segments.rules.tree import Any as AnyOf
 from segments.usage import Broken
 from workspaces.locks import lock
 from workspaces.models import Workspace
+from workspaces.problems import Conflict as Conflict
 from workspaces.problems import Invalid, Problem, listed
 
 LONGEST_LABEL = 200
@@ -39,10 +40,6 @@ class Breaking(StrEnum):
 
     REFUSE = "refuse"  # nothing: the change is refused and they are listed
     DELETE = "delete"  # they are deleted
-
-
-class Conflict(ValueError):
-    """What the state of things does not allow."""
 
 
 class WouldBreak(Conflict):

@@ -316,7 +316,7 @@ def test_every_rule_can_be_said_and_written_in_every_dialect(node):
     filters = json.loads(json.dumps(tiledesk.write(rule, SCHEMA)))
     for reading in (
         swipeone.read(criteria, SCHEMA),
-        tiledesk.read({"name": "Everybody", **filters}, SCHEMA),
+        tiledesk.read_segment({"name": "Everybody", **filters}, SCHEMA),
         segmenter.read({"name": "Everybody", "filters": write(rule)}, SCHEMA, partial=False),
     ):
         assert not reading.problems

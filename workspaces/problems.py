@@ -28,6 +28,10 @@ class Invalid(ValueError):
         super().__init__("; ".join(map(str, self.problems)))
 
 
+class Conflict(ValueError):
+    """What the state of things does not allow."""
+
+
 def listed(words: Iterable[str], joiner: str = "or") -> str:
     """a, b or c"""
     *first, last = list(words) or [""]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any as Json
 
 from contacts.schema import CUSTOM, Schema
@@ -38,6 +39,30 @@ class Draft:
     def says_something(self) -> bool:
         parts = self.name is not None, self.rule_given, self.fields, self.persons is not None, self.problems
         return any(map(bool, parts))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A segment as a dialect is to write it; `document` is its rule as this dialect says it."""
+
+    id: str
+    workspace: str
+    name: str
+    document: Json
+    author: str  # 24 hex digits, or "system"
+    created: datetime
+    updated: datetime
+    deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Which of the segments a list is to give; `field` is one of the model's."""
+
+    field: str = "id"
+    descending: bool = False
+    start: int = 0
+    limit: int | None = None
 
 
 class Reader:

@@ -1,15 +1,17 @@
 """Swipe One's segments on the wire: https://docs.swipeone.com, article 10545714, and what its clients send."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any as Json
 
 from contacts.schema import Schema
 from contacts.values import Kind, iso, milliseconds
-from segments.dialects.reading import NATIVE, Draft, NotSayable, Operators, Reader, spelled
+from segments.dialects.reading import NATIVE, Draft, Listing, NotSayable, Operators, Reader, Shown, spelled
 from segments.rules.tree import MOST_LEVELS, All, Any, Condition, Not, Rule, limits, thawed, write_node
 from workspaces.problems import Problem, listed
 
 NAME = "swipeone"
+UNIQUE_NAMES = True
+CREATED = 201
 
 # dataType on the wire to the type that a property takes which nobody has yet.
 DATA_TYPES = {
@@ -80,8 +82,9 @@ OPERATORS: Operators = {
 _JOINERS: dict[str, type[All] | type[Any]] = {"and": All, "or": Any}
 
 
-def read_body(body: Json, schema: Schema, partial: bool) -> Draft:
-    """A create, or a partial update: {"name": ..., "criteria": ...}."""
+def read_segment(body: Json, schema: Schema, current: Json = None) -> Draft:
+    """A create, or with `current` criteria a partial update: {"name": ..., "criteria": ...}."""
+    partial = current is not None
     if not isinstance(body, dict):
         return Draft(problems=[Problem("", "give an object with name and criteria")])
     draft = Draft()
@@ -207,15 +210,39 @@ def _condition(condition: Condition, denied: bool, schema: Schema) -> dict[str, 
     }
 
 
-def write_segment(
-    pk: str, workspace: str, name: str, criteria: Json, created: datetime, updated: datetime
-) -> dict[str, Json]:
+def write_segment(shown: Shown) -> dict[str, Json]:
     """One segment as create, get, update and list show it."""
     return {
-        "_id": pk,
-        "workspaceId": workspace,
-        "name": name,
-        "criteria": criteria,
-        "createdAt": iso(milliseconds(created)),
-        "updatedAt": iso(milliseconds(updated)),
+        "_id": shown.id,
+        "workspaceId": shown.workspace,
+        "name": shown.name,
+        "criteria": shown.document,
+        "createdAt": iso(milliseconds(shown.created)),
+        "updatedAt": iso(milliseconds(shown.updated)),
     }
+
+
+def write_one(segment: dict[str, Json], warnings: Sequence[str] = ()) -> dict[str, Json]:
+    return success({"segment": segment}, warnings)
+
+
+def read_listing(query: Mapping[str, str]) -> Listing:
+    """All of them, in order of creation: the list takes no parameters."""
+    return Listing()
+
+
+def write_list(segments: Sequence[dict[str, Json]], count: int, listing: Listing) -> dict[str, Json]:
+    return success({"count": count, "segments": list(segments)})
+
+
+def success(data: dict[str, Json], warnings: Sequence[str] = ()) -> dict[str, Json]:
+    return {"status": "success", "data": data, **({"warnings": list(warnings)} if warnings else {})}
+
+
+def write_error(status: int, code: str, message: str, problems: Sequence[Problem] = ()) -> dict[str, Json]:
+    """The documented message, and every problem beside it."""
+    body = {"status": "fail" if status == 404 else "error", "message": _MESSAGES.get(status, message)}
+    return {**body, **({"problems": [problem.as_json() for problem in problems]} if problems else {})}
+
+
+_MESSAGES = {400: "Invalid input", 401: "Unauthorized", 500: "Internal server error"}

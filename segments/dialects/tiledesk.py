@@ -1,17 +1,18 @@
 """Tiledesk's segments on the wire: https://developer.tiledesk.com, "Segments", and what its server does."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any as Json
 
 from contacts.builtin import BUILTIN
 from contacts.schema import CUSTOM, TAG, Schema
 from contacts.values import Kind, iso, kind_of, milliseconds
-from segments.dialects.reading import NATIVE, Draft, NotSayable, Operators, Reader, spelled
+from segments.dialects.reading import NATIVE, Draft, Listing, NotSayable, Operators, Reader, Shown, spelled
 from segments.rules.tree import All, Any, Condition, Not, Rule, limits, thawed, write_node
-from workspaces.problems import Problem, listed
+from workspaces.problems import Invalid, Problem, listed
 
 NAME = "tiledesk"
+UNIQUE_NAMES = False
+CREATED = 200
 
 # Fields of a lead that have another name here. attributes.x and properties.x are the custom property x; any other
 # name is the built-in property, else the custom one.
@@ -81,7 +82,7 @@ def field_of(reference: str) -> str:
     return next((field for field, named in FIELDS.items() if named == reference), reference)
 
 
-def read(body: Json, schema: Schema, current: Json = None) -> Draft:
+def read_segment(body: Json, schema: Schema, current: Json = None) -> Draft:
     """A create, or with the `current` {match, filters} an update of what is named and not null."""
     if not isinstance(body, dict):
         return Draft(problems=[Problem("", "give an object with name, match and filters")])
@@ -180,19 +181,73 @@ def _filter(rule: Rule, schema: Schema) -> dict[str, Json]:
     return {"field": field_of(condition.property), "operator": wire, "value": value}
 
 
-def write_segment(
-    pk: str, workspace: str, name: str, filters: Json, author: str, created: datetime, updated: datetime, status: int
-) -> dict[str, Json]:
-    """One segment as every request shows it; `status` is 100, or 0 for one that was just deleted."""
+def write_segment(shown: Shown) -> dict[str, Json]:
+    """One segment as every request shows it. Its table calls the id `id`, its service `_id`."""
     return {
-        "_id": pk,
-        "id": pk,
-        "name": name,
-        **filters,
-        "status": status,
-        "id_project": workspace,
-        "createdBy": author,
-        "createdAt": iso(milliseconds(created)),
-        "updatedAt": iso(milliseconds(updated)),
+        "_id": shown.id,
+        "id": shown.id,
+        "name": shown.name,
+        **shown.document,
+        "status": 0 if shown.deleted else 100,
+        "id_project": shown.workspace,
+        "createdBy": shown.author,
+        "createdAt": iso(milliseconds(shown.created)),
+        "updatedAt": iso(milliseconds(shown.updated)),
         "__v": 0,
     }
+
+
+def write_one(segment: dict[str, Json], warnings: Sequence[str] = ()) -> dict[str, Json]:
+    return {**segment, **({"warnings": list(warnings)} if warnings else {})}
+
+
+USUAL_LIMIT, HIGHEST_LIMIT = 40, 1_000
+_SORTS = {"createdAt": "created_at", "updatedAt": "updated_at", "name": "name", "_id": "id", "id": "id"}
+_DIRECTIONS = {"1": False, "asc": False, "-1": True, "desc": True}
+
+
+def read_listing(query: Mapping[str, str]) -> Listing:
+    """page (from 0), limit, sort or sortField, direction; the newest first if nothing is said. Raises Invalid."""
+    problems: list[Problem] = []
+    limit = _number(query, "limit", USUAL_LIMIT, problems)
+    page = _number(query, "page", 0, problems)
+    sort, direction = query.get("sort") or query.get("sortField") or "createdAt", query.get("direction") or "-1"
+    if sort not in _SORTS:
+        problems.append(Problem("sort", f"is {sort!r}; use {listed(_SORTS)}", tuple(_SORTS)))
+    if direction not in _DIRECTIONS:
+        problems.append(Problem("direction", f"is {direction!r}; use {listed(_DIRECTIONS)}", tuple(_DIRECTIONS)))
+    if problems:
+        raise Invalid(problems)
+    limit = min(limit or HIGHEST_LIMIT, HIGHEST_LIMIT)
+    return Listing(_SORTS[sort], _DIRECTIONS[direction], page * limit, limit)
+
+
+def _number(query: Mapping[str, str], name: str, usual: int, problems: list[Problem]) -> int:
+    text = query.get(name) or str(usual)
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    problems.append(Problem(name, f"is {text!r}; use a whole number, 0 or more"))
+    return usual
+
+
+def write_list(segments: Sequence[dict[str, Json]], count: int, listing: Listing) -> dict[str, Json]:
+    return {"perPage": listing.limit, "count": count, "segments": list(segments)}
+
+
+def write_error(status: int, code: str, message: str, problems: Sequence[Problem] = ()) -> dict[str, Json] | str:
+    """Bodies as the service writes them, with status codes as its documentation promises; a text is sent bare."""
+    if code in _TEXTS:
+        return _TEXTS[code]
+    if code == "no_project":
+        return {"error": message}
+    body = {"success": False, "msg": _MESSAGES.get(status, message)}
+    told = [{**problem.as_json(), "path": problem.path.replace(".property", ".field")} for problem in problems]
+    return {**body, **({"problems": told} if told else {})}
+
+
+_TEXTS = {
+    "not_authenticated": "Unauthorized",
+    "authentication_failed": "Unauthorized",
+    "bad_authorization": "Bad Request",
+}
+_MESSAGES = {400: "Error updating object.", 404: "Object not found."}

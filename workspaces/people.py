@@ -1,0 +1,154 @@
+"""Tell which person calls, by e-mail address and password or by the token they signed in for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, cast
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
+from django.db.models import Q
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException, AuthenticationFailed, PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.tokens import AccessToken, Token
+
+from workspaces.identifiers import is_id
+from workspaces.models import Role, Workspace
+
+if TYPE_CHECKING:  # REST framework imports this module while it builds its views
+    from rest_framework.views import APIView
+
+REMEMBERED_SECONDS = 60
+MOST_REMEMBERED = 1_000
+
+
+class NoProject(APIException):
+    """What stands in the path where the id of a workspace belongs is none."""
+
+    status_code = 400
+    default_code = "no_project"
+
+
+class BadAuthorization(APIException):
+    """The Authorization header is of no form that is known."""
+
+    status_code = 400
+    default_code = "bad_authorization"
+    default_detail = "Bad Request"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who calls: a person, who may belong to several workspaces."""
+
+    user: User
+    is_authenticated = True
+    is_active = True
+
+    def workspace(self, workspace_id: str) -> Workspace:
+        """One in which they are an agent or more. Raises NoProject, PermissionDenied."""
+        if not is_id(workspace_id):
+            raise NoProject(f"Invalid project id: {workspace_id}")
+        if self.user.is_superuser and (found := Workspace.objects.filter(pk=workspace_id).first()):
+            return found
+        member = self.user.memberships.select_related("workspace").filter(workspace=workspace_id).first()
+        if member is None:
+            raise PermissionDenied("you dont belong to the project.")
+        if member.role < Role.AGENT:
+            raise PermissionDenied("you dont have the required role.")
+        return member.workspace
+
+
+class IsPerson(BasePermission):
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return isinstance(request.user, Person)
+
+
+class _Verified:
+    """Which credentials were right a short while ago: argon2 is slow on purpose, and clients send them every time.
+
+    What is remembered is bound to the stored hash of the password, and so forgotten when that changes.
+    """
+
+    def __init__(self) -> None:
+        self._secret = secrets.token_bytes(32)
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+        self._lock = Lock()
+
+    def check(self, user: User, password: str) -> bool:
+        told = hmac.digest(self._secret, f"{user.pk}:{user.password}:{password}".encode(), hashlib.sha256)
+        with self._lock:
+            if self._until.get(told, 0) > time.monotonic():
+                return True
+        if not user.check_password(password):
+            return False
+        with self._lock:
+            self._until[told] = time.monotonic() + REMEMBERED_SECONDS
+            self._until.move_to_end(told)
+            while len(self._until) > MOST_REMEMBERED:
+                self._until.popitem(last=False)
+        return True
+
+
+_verified = _Verified()
+
+
+def find(email: str) -> User | None:
+    """The person who signs in with this e-mail address, in whatever case; nobody where several have it."""
+    email = email.strip().lower()
+    found = User.objects.filter(Q(username=email) | Q(email__iexact=email) & ~Q(email=""), is_active=True)[:2]
+    return next((user for user in found if user.username == email or len(found) == 1), None)
+
+
+def verify(email: str, password: str) -> User | None:
+    user = find(email)
+    if user is None:
+        make_password(password)  # takes as long as a wrong password, which tells nobody who has an account
+        return None
+    return user if _verified.check(user, password) else None
+
+
+class BasicAuthentication(BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[Person, None] | None:
+        words = request.headers.get("authorization", "").split()
+        if not words or (len(words) == 2 and words[0].lower() != "basic"):
+            return None
+        try:
+            email, colon, password = base64.b64decode(words[1], validate=True).decode().partition(":")
+        except (IndexError, binascii.Error, UnicodeDecodeError):
+            raise BadAuthorization from None
+        if len(words) != 2 or not colon:
+            raise BadAuthorization
+        user = verify(email, password)
+        if user is None:
+            raise AuthenticationFailed("Unauthorized")
+        return Person(user), None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Basic realm="Users"'
+
+
+class TokenAuthentication(JWTAuthentication):
+    def authenticate(self, request: Request) -> tuple[Person, Token] | None:  # type: ignore[override]
+        try:
+            found = super().authenticate(request)
+        except InvalidToken:
+            raise AuthenticationFailed("Unauthorized") from None
+        return None if found is None else (Person(cast(User, found[0])), found[1])
+
+
+def token_of(user: User) -> str:
+    """As it stands in the Authorization header, the word JWT included."""
+    return f"JWT {AccessToken.for_user(user)}"
