@@ -64,7 +64,7 @@ def test_the_benchmark_measures_all_parts_and_leaves_nothing_behind(data):
     names = [timing["name"] for part in ("refreshes", "marks", "answers", "pages") for timing in result[part]]
     for part in ("refresh after 1,000 changes", "count with 0 marks", "count with 100 marks", "first count",
                  "5 segments in one pass", "all ids", "page of 100, middle", "sample", "facets of plan", "facets of code",
-                 "histogram", "funnel", "overlap", "change", "page over HTTP, start", "page over HTTP, middle",
+                 "histogram", "funnel", "overlap", "change", "explanation", "page over HTTP, start", "page over HTTP, middle",
                  "page over HTTP, end"):  # fmt: skip
         assert any(part in name for name in names), part
     assert len(result["goals"]) == 10

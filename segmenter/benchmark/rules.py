@@ -45,12 +45,7 @@ Row = tuple[str, Rule, str, pl.Expr]
 
 def _equality(now: datetime) -> Iterator[Row]:
     yield "plan is", custom("plan", "is", "pro"), _holds(plan="Pro"), col("plan") == "Pro"
-    yield (
-        "country is US",
-        Condition("country", "is", "us"),
-        "profile->>'country' = 'US'",
-        col("country") == "US",
-    )
+    yield "country is US", Condition("country", "is", "us"), "profile->>'country' = 'US'", col("country") == "US"
     yield "town is", custom("town", "is", "town 77"), _holds(town="Town 77"), col("town") == "Town 77"
     code = _code(1234)
     yield "code is", custom("code", "is", code), _holds(code=code), col("code") == code
@@ -86,12 +81,7 @@ def _sets(now: datetime) -> Iterator[Row]:
         col("country").is_in(["ES", "PT"]),
     )
     towns = [f"Town {number}" for number in range(100, 150)]
-    yield (
-        "town is one of 50",
-        custom("town", "is", tuple(towns)),
-        _holds_any("town", towns),
-        col("town").is_in(towns),
-    )
+    yield "town is one of 50", custom("town", "is", tuple(towns)), _holds_any("town", towns), col("town").is_in(towns)
     codes = [_code(number) for number in range(1, 21)]
     yield "code is one of 20", custom("code", "is", tuple(codes)), _holds_any("code", codes), col("code").is_in(codes)
     numbers = [1, 2, 3]
@@ -117,18 +107,8 @@ def _sets(now: datetime) -> Iterator[Row]:
 
 def _ranges(now: datetime) -> Iterator[Row]:
     fee = col("monthlyFee")
-    yield (
-        "fee more than 150",
-        custom("monthlyFee", "greater_than", 150),
-        _number("monthlyFee", "> 150"),
-        (fee > 150),
-    )
-    yield (
-        "fee more than 299",
-        custom("monthlyFee", "greater_than", 299),
-        _number("monthlyFee", "> 299"),
-        (fee > 299),
-    )
+    yield "fee more than 150", custom("monthlyFee", "greater_than", 150), _number("monthlyFee", "> 150"), fee > 150
+    yield "fee more than 299", custom("monthlyFee", "greater_than", 299), _number("monthlyFee", "> 299"), fee > 299
     yield "orders at least 40", custom("orders", "at_least", 40), _number("orders", ">= 40"), col("orders") >= 40
     yield (
         "age between 30 and 40",
@@ -140,7 +120,7 @@ def _ranges(now: datetime) -> Iterator[Row]:
         "score less than 0.001",
         custom("score", "less_than", 0.001),
         _number("score", "< 0.001"),
-        (col("score") < 0.001),
+        col("score") < 0.001,
     )
     yield "seats at most 90", custom("seats", "at_most", 90), _number("seats", "<= 90"), col("seats") <= 90
 

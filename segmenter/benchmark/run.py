@@ -21,6 +21,7 @@ from segmenter.benchmark.server import Client, serving
 from segments import audience
 from segments.audience import Audience
 from segments.cursors import Cursor
+from segments.explanations import explain
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.tree import Rule, conditions
@@ -229,6 +230,7 @@ def _answers(workspace: Workspace, many: Sequence[Segment], rounds: int) -> list
         "funnel of 3 steps": funnel,
         "overlap of 10 segments": overlap,
         "change of a rule": change,
+        "explanation of one person": lambda: explain(workspace, Wanted(nested), middle),
     }
     done = in_turn(works, rounds)
     return [
