@@ -127,11 +127,21 @@ def _met(layer: Layer, frame: pl.DataFrame, wanted: Sequence[_Members], now: int
         for place, members in enumerate(wanted)
         if members.rule is not None
     }
-    # Lazily, so that a condition which several rules share is evaluated once.
-    met = nw.from_native(frame.lazy()).select(**rules).collect().to_native() if rules else pl.DataFrame()
-    nobody = pl.repeat(False, len(frame), eager=True)
-    masks = (met[str(place)] if str(place) in rules else nobody for place in range(len(wanted)))
+    met = _columns(frame, rules)
+    masks = (met[str(place)] if str(place) in rules else _nobody(frame) for place in range(len(wanted)))
     return [members.pinned(layer, mask) for members, mask in zip(wanted, masks, strict=True)]
+
+
+def _columns(frame: pl.DataFrame, rules: Mapping[str, nw.Expr]) -> pl.DataFrame:
+    """A column for each rule."""
+    if len(rules) == 1:
+        return nw.from_native(frame).select(**rules).to_native()
+    # Lazily, so that a condition which several rules share is evaluated once.
+    return nw.from_native(frame.lazy()).select(**rules).collect().to_native() if rules else pl.DataFrame()
+
+
+def _nobody(frame: pl.DataFrame) -> pl.Series:
+    return pl.repeat(False, len(frame), eager=True)
 
 
 def _vocabulary(frame: pl.DataFrame, property: PropertyType) -> tuple[nw.Series, nw.Series] | None:
