@@ -1,7 +1,7 @@
 """Read a workspace's contacts as typed columns, exact as of this moment: the snapshot and what came since."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -33,6 +33,20 @@ class Layer:
     frame: pl.DataFrame
     ids: Ids  # ascending, one a row
     hidden: NDArray[np.intp]
+    keys: Mapping[str, "Key"] = field(default_factory=dict)  # what its columns are called in the cache
+
+    def rows(self, reference: str, texts: Sequence[str]) -> NDArray[np.intp] | None:
+        """Where a property has one of these texts, if they can be found without scanning: in a column of many texts."""
+        key, column = self.keys.get(reference), self.frame[reference]
+        if key is None or column.dtype != pl.String:
+            return None
+        hashes, order = _ordered(key, column)
+        wanted = pl.Series(texts, dtype=pl.String)
+        sought = wanted.hash().to_numpy()
+        firsts, ends = (np.searchsorted(hashes, sought, side=side) for side in ("left", "right"))
+        places = np.concatenate([order[first:end] for first, end in zip(firsts, ends, strict=True)])
+        found = column.gather(places).is_in(wanted.implode()).fill_null(False).to_numpy()
+        return np.asarray(places[found], dtype=np.intp)
 
 
 @dataclass(frozen=True)
@@ -161,18 +175,17 @@ class _Found:
         chunks = [first_id for first_id, column in self.parts if column == ID and first_id != DELTA]
         deltas = [first_id for first_id, column in self.parts if column == ID and first_id == DELTA]
         own = [(ID, None), *self._columns.values()]
-        keys = {(DELTA, name): self._key(deltas, name, kind) for name, kind in [*own, (GONE, None)]}
-        keys |= {(1, name): self._key(chunks, name, kind) for name, kind in own}
-        loaded = _load(self.workspace_id, set(keys.values()))
+        delta = {name: self._key(deltas, name, kind) for name, kind in [*own, (GONE, None)]}
+        base = {name: self._key(chunks, name, kind) for name, kind in own}
+        loaded = _load(self.workspace_id, {*delta.values(), *base.values()})
         if loaded is None:
             return None
         layers = [self._marked_layer()] if len(self.written.ids) else []
         if deltas:
-            gone = np.flatnonzero(loaded[keys[DELTA, GONE]].to_numpy())
-            layers.append(self._layer({name: loaded[keys[DELTA, name]] for name, _ in own}, gone))
+            gone = np.flatnonzero(loaded[delta[GONE]].to_numpy())
+            layers.append(self._layer(delta, loaded, gone))
         if chunks:
-            replaced = _places(keys[1, ID], keys[DELTA, ID], loaded)
-            layers.append(self._layer({name: loaded[keys[1, name]] for name, _ in own}, replaced))
+            layers.append(self._layer(base, loaded, _places(base[ID], delta[ID], loaded)))
         return Reading(layers, self.schema, self.now)
 
     @property
@@ -203,12 +216,13 @@ class _Found:
         frame = frame.select(ID, *(pl.col(column).alias(name) for name, (column, _) in self._columns.items()))
         return Layer(frame, frame[ID].to_numpy(), np.empty(0, dtype=np.intp))
 
-    def _layer(self, held: dict[str, pl.Series], replaced: NDArray[np.intp]) -> Layer:
-        ids = held[ID].to_numpy()
+    def _layer(self, keys: "dict[str, Key]", loaded: "dict[Key, pl.Series]", replaced: NDArray[np.intp]) -> Layer:
+        ids = loaded[keys[ID]].to_numpy()
         marked = positions(ids, self.marked)
         hidden = extract.ascending(np.append(replaced, marked)) if len(marked) else replaced
-        values = (held[column].alias(name) for name, (column, _) in self._columns.items())
-        return Layer(pl.DataFrame([held[ID].alias(ID), *values]), ids, hidden)
+        named = {name: keys[column] for name, (column, _) in self._columns.items()}
+        values = (loaded[key].alias(name) for name, key in named.items())
+        return Layer(pl.DataFrame([loaded[keys[ID]].alias(ID), *values]), ids, hidden, named)
 
 
 def positions(ids: Ids, wanted: Ids) -> NDArray[np.intp]:
@@ -239,6 +253,19 @@ def _load(workspace_id: str, keys: set[Key]) -> dict[Key, pl.Series] | None:
         loaded[key] = columns.searchable(pl.concat(pieces)) if pieces else columns.nothing(kind, 0)
         cache.put(key, loaded[key])
     return loaded
+
+
+def _ordered(key: Key, column: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """The hashes of a column's texts, ascending, and the row of each; worked out once for these bytes."""
+    names = ("hashes", key), ("order", key)
+    hashes, order = (cache.get(name) for name in names)
+    if hashes is None or order is None:
+        unordered = column.hash()
+        order = unordered.arg_sort()
+        hashes = unordered.gather(order)
+        for name, part in zip(names, (hashes, order), strict=True):
+            cache.put(name, part)
+    return hashes.to_numpy(), order.to_numpy()
 
 
 def _places(base: Key, delta: Key, loaded: dict[Key, pl.Series]) -> NDArray[np.intp]:

@@ -9,6 +9,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contacts import columns
 from contacts.properties import declare_tags
 from contacts.refresh import refresh
 from contacts.schema import Schema, custom_type, tag_type
@@ -170,10 +171,12 @@ def workspace_with_properties(zone):
     return workspace
 
 
-@pytest.fixture
-def small_bounds(settings):
-    """Snapshots so small that people lie in chunks, in the delta and only in marks at once."""
+@pytest.fixture(params=[columns.FEW_VALUES, 3], ids=["few values", "many values"])
+def small_bounds(request, settings, monkeypatch):
+    """Snapshots so small that people lie in chunks, in the delta and only in marks at once; and columns held in the one
+    way or the other."""
     settings.SNAPSHOT_DELTA_BEFORE_MERGE, settings.SNAPSHOT_CHUNK = 6, 40
+    monkeypatch.setattr(columns, "FEW_VALUES", request.param)
 
 
 SWEEP = [
@@ -191,7 +194,7 @@ SWEEP = [
 
 
 @pytest.mark.parametrize("zone", ["Europe/Madrid", "America/St_Johns"])
-def test_every_operator_with_every_value_on_everybody(zone):
+def test_every_operator_with_every_value_on_everybody(zone, small_bounds):
     workspace = workspace_with_properties(zone)
     people = insert(workspace, CROWD)
     refresh(workspace)

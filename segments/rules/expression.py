@@ -14,8 +14,20 @@ from contacts.schema import PropertyType
 from contacts.values import Kind
 from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test
 
-# For a column that is held as codes for its few distinct values: those values, and how each is spelled in the column.
-Vocabulary = Callable[[PropertyType], tuple[nw.Series, nw.Series] | None]
+
+class Shortcuts:
+    """What is known of a frame beside its columns; here nothing."""
+
+    def vocabulary(self, property: PropertyType) -> tuple[nw.Series, nw.Series] | None:
+        """For a column that is held as codes for its few distinct values: those, and how each is spelled in it."""
+        return None
+
+    def found(self, test: Test) -> nw.Expr | None:
+        """For a condition that has been answered already: the column with the answer, true or false for everybody."""
+        return None
+
+
+NONE = Shortcuts()
 
 
 def member_column(segment: str) -> str:
@@ -23,7 +35,7 @@ def member_column(segment: str) -> str:
     return f"segment:{segment}"
 
 
-def expression(rule: Checked, now: int, vocabulary: Vocabulary = lambda property: None) -> nw.Expr:
+def expression(rule: Checked, now: int, shortcuts: Shortcuts = NONE) -> nw.Expr:
     """`now` in milliseconds UTC. The frame has a column `id` and one named by reference for each property in use."""
     match rule:
         case AllOf(()):
@@ -31,17 +43,17 @@ def expression(rule: Checked, now: int, vocabulary: Vocabulary = lambda property
         case AnyOf(()):
             return ~everyone()
         case AllOf((part,)) | AnyOf((part,)):
-            return expression(part, now, vocabulary)
+            return expression(part, now, shortcuts)
         case AllOf(rules):
-            return nw.all_horizontal(*(expression(part, now, vocabulary) for part in rules), ignore_nulls=False)
+            return nw.all_horizontal(*(expression(part, now, shortcuts) for part in rules), ignore_nulls=False)
         case AnyOf(rules):
-            return nw.any_horizontal(*(expression(part, now, vocabulary) for part in rules), ignore_nulls=False)
+            return nw.any_horizontal(*(expression(part, now, shortcuts) for part in rules), ignore_nulls=False)
         case NotOf(part):
-            return ~expression(part, now, vocabulary)
+            return ~expression(part, now, shortcuts)
         case Member(segment):
             return nw.col(member_column(segment))
         case Test():
-            return _test(rule, now, vocabulary)
+            return _test(rule, now, shortcuts)
 
 
 def everyone() -> nw.Expr:
@@ -49,7 +61,9 @@ def everyone() -> nw.Expr:
     return ~nw.col(ID).is_null()
 
 
-def _test(test: Test, now: int, vocabulary: Vocabulary) -> nw.Expr:
+def _test(test: Test, now: int, shortcuts: Shortcuts) -> nw.Expr:
+    if (answer := shortcuts.found(test)) is not None:
+        return answer
     column = nw.col(test.property.reference)
     if test.operator.name == "is_known":
         return ~column.is_null()
@@ -58,7 +72,7 @@ def _test(test: Test, now: int, vocabulary: Vocabulary) -> nw.Expr:
         return _within(column, first, end).fill_null(False)
     table = {Kind.TEXT: _TEXT, Kind.NUMBER: _NUMBER, Kind.BOOLEAN: _NUMBER, Kind.LIST: _LIST}[test.property.kind]
     met = table[test.operator.name](column, test.values)
-    held = vocabulary(test.property) if test.operator.name != "is" else None
+    held = shortcuts.vocabulary(test.property) if test.operator.name != "is" else None
     if held is not None:
         # The few distinct values are searched instead of every row: 1 ms rather than 50 over a million people.
         values, spelled = held
