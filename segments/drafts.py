@@ -8,7 +8,7 @@ from django.utils import timezone
 from contacts import properties
 from contacts.schema import CUSTOM, Schema, custom_type
 from contacts.values import Kind, Refused, clean
-from segments import references
+from segments import references, usage
 from segments.dialects.reading import Draft as Draft
 from segments.models import Segment
 from segments.references import Wanted
@@ -35,10 +35,9 @@ def update(segment: Segment, draft: Draft) -> Segment:
 def delete(segment: Segment) -> None:
     """Put it away; it is kept, but nothing finds it any more. Raises Conflict where another segment names it."""
     with transaction.atomic():
-        lock("segments", segment.workspace_id)
-        users = [each.name for each in references.users(segment)]
-        if users:
-            raise Conflict(f"{segment.name} is used by {listed(users, 'and')}; change these first.")
+        if users := usage.users(segment):  # which takes the lock of drafts
+            names = listed((each.name for each in users), "and")
+            raise Conflict(f"{segment.name} is used by {names}; change these first.")
         segment.deleted_at = segment.updated_at = timezone.now()
         segment.save(update_fields=["deleted_at", "updated_at"])
 
@@ -111,7 +110,8 @@ def _rule(segment: Segment, draft: Draft) -> list[Problem]:
         check(draft.rule, schema_with(properties.schema(segment.workspace), draft.declares))
         references.in_order(segment.workspace, [Wanted(draft.rule, segment)])
         if not segment._state.adding and any(referred(draft.rule)):
-            users = [Wanted(user.tree, user) for user in references.users(segment)]
+            readable = [each.id for each in usage.users(segment) if each.readable]
+            users = [Wanted(each.tree, each) for each in segment.workspace.segments.filter(pk__in=readable)]
             references.in_order(segment.workspace, users, {segment.pk: draft.rule})
     except Invalid as error:
         problems += error.problems

@@ -66,16 +66,6 @@ def _too_many(top: Segment | None = None) -> Invalid:
     return Invalid([Problem("", f"{who} can need {MOST_SEGMENTS} other segments at most, and would need more")])
 
 
-def users(segment: Segment) -> list[Segment]:
-    """The live segments whose rule needs this one, directly or not."""
-    readable = segment.workspace.segments.live().filter(rule__isnull=False)
-    named = {each: {reference.segment for reference in referred(each.tree)} for each in readable}
-    found, wave = set[Segment](), {segment.pk}
-    while more := {each for each, needed in named.items() if needed & wave} - found:
-        found, wave = found | more, {each.pk for each in more}
-    return sorted(found - {segment}, key=lambda each: each.pk)
-
-
 def _all_needed(
     workspace: Workspace, named: set[str], most: int, instead: Mapping[str, Rule | None]
 ) -> tuple[dict[str, Segment], dict[str, Rule | None]]:

@@ -43,6 +43,15 @@ def broken(workspace_id: str, problems_of: Callable[[Segment, Rule], Iterable[Pr
     return _with_dependants(found, rules)
 
 
+def users(segment: Segment) -> list[Broken]:
+    """The live segments whose rule needs this one, directly or not, or might need it: nobody can read it."""
+
+    def problems_of(other: Segment, rule: Rule) -> list[Problem]:
+        return [Problem(each.at, f"uses {segment.name}") for each in referred(rule) if each.segment == segment.pk]
+
+    return [each for each in broken(segment.workspace_id, problems_of) if each.id != segment.pk]
+
+
 def _unreadable(segment: Segment, error: Invalid) -> Broken:
     why = (
         Problem(each.path, f"nobody can read its rule, change or delete it first: {each}") for each in error.problems

@@ -11,7 +11,7 @@ from segments.models import Segment
 from segments.references import MOST_SEGMENTS, Wanted
 from segments.rules.tree import All, Any, InSegment, Not, write
 from tests.people import add, custom, declare
-from workspaces.problems import Invalid
+from workspaces.problems import Conflict, Invalid
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,6 +65,16 @@ def test_a_segment_in_use_does_not_come_to_need_too_many_for_those_that_use_it(p
     change(used, Any(tuple(InSegment(each.pk) for each in inner[:-1])))
     with pytest.raises(Invalid, match="the rule of uses it can need 50"):
         change(used, Any(tuple(InSegment(each.pk) for each in inner)))
+
+
+def test_a_rule_that_nobody_can_read_is_in_the_way_of_a_deletion_alone(people):
+    used = make(people, "used", custom("plan", "is", "pro"))
+    inner = make(people, "inner", custom("plan", "is", "free"))
+    Segment.objects.create(workspace=people, name="odd", rule={"version": 99, "rule": {}})
+    change(used, Any((InSegment(inner.pk), custom("plan", "is", "pro"))))
+    assert audience.of(Segment.objects.get(pk=used.pk)).count == 3
+    with pytest.raises(Conflict, match="odd"):
+        drafts.delete(used)
 
 
 def test_a_chain_too_long_is_refused_however_it_came_about(people):
