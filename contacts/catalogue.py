@@ -17,7 +17,7 @@ from contacts import facets, properties, snapshot
 from contacts.columns import GONE, ID, misfits
 from contacts.facets import Value
 from contacts.models import PropertySummary
-from contacts.schema import BUILTIN_TYPES, PropertyType, Schema
+from contacts.schema import PropertyType
 from contacts.snapshot import Reading
 from contacts.values import fold, moment_of
 from workspaces.models import Workspace
@@ -45,7 +45,7 @@ class Entry:
 def read(workspace: Workspace) -> list[Entry]:
     """Every property, the built-in ones first."""
     keep(workspace, only_if_small=True)
-    types = _types(properties.schema(workspace))
+    types = properties.schema(workspace).types()
     rows = {row.column: row for row in workspace.property_summaries.all()}
     return [_entry(type_, rows[type_.column]) for type_ in types if type_.column in rows]
 
@@ -57,7 +57,7 @@ def suggest(workspace: Workspace, text: str, limit: int = 10) -> list[Entry]:
     """
     keep(workspace, only_if_small=True)
     wanted = fold(text.strip())
-    types = {type_.column: type_ for type_ in _types(properties.schema(workspace))}
+    types = {type_.column: type_ for type_ in properties.schema(workspace).types()}
     named = [column for column, type_ in types.items() if _rank(type_, wanted) < _BY_VALUE]
     rows = workspace.property_summaries.filter(Q(column__in=named) | Q(texts__contains=wanted), column__in=types)
     found = [_entry(types[row.column], row) for row in rows]
@@ -82,10 +82,6 @@ def _entry(type_: PropertyType, row: PropertySummary) -> Entry:
     return Entry(type_, row.known, row.missing, row.misfits, row.distinct, row.lowest, row.highest, values, row.as_of)
 
 
-def _types(schema: Schema) -> list[PropertyType]:
-    return [*BUILTIN_TYPES.values(), *schema.own.values()]
-
-
 # --- keeping -------------------------------------------------------------------------------------------------------
 
 
@@ -97,7 +93,7 @@ def keep(workspace: Workspace, *, only_if_small: bool = False) -> int:
     found = _state(workspace)
     if only_if_small and found.people > SMALL:
         return 0
-    types = _types(properties.schema(workspace))
+    types = properties.schema(workspace).types()
     rows = workspace.property_summaries
     held = {column: bytes(state) for column, state in rows.values_list("column", "state")}
     stale = [type_ for type_ in types if held.get(type_.column) != found.of(type_.column)]
@@ -157,8 +153,7 @@ def _summaries(workspace: Workspace, types: list[PropertyType], state: _State) -
 
 
 def _summary(workspace: Workspace, type_: PropertyType, reading: Reading, state: bytes) -> PropertySummary:
-    everybody = [(layer, pl.repeat(True, len(layer.frame), eager=True)) for layer in reading.layers]
-    shown = [(layer, facets.visible(layer, mask)) for layer, mask in everybody]
+    everybody = facets.visible([(layer, pl.repeat(True, len(layer.frame), eager=True)) for layer in reading.layers])
     found = facets.facets(workspace.pk, everybody, type_, reading.schema.zone, TOP)
     # Where values are many, one that a single person has suggests nothing and tells on that person.
     values = [value for value in found.values if value.count > 1 or found.distinct <= TOP]
@@ -168,7 +163,7 @@ def _summary(workspace: Workspace, type_: PropertyType, reading: Reading, state:
         column=type_.column,
         known=found.known,
         missing=found.missing,
-        misfits=sum(int((layer.frame[misfits(type_.reference)] & mask).sum()) for layer, mask in shown),
+        misfits=sum(int((layer.frame[misfits(type_.reference)] & mask).sum()) for layer, mask in everybody),
         distinct=found.distinct,
         lowest=lowest,
         highest=highest,

@@ -50,6 +50,7 @@ def facets(
 
     The layers must hold the property's column.
     """
+    people = visible(people)
     counted = _counted(people, type_)
     distinct = len(counted)
     if containing:
@@ -57,7 +58,7 @@ def facets(
     top = _top(counted, limit)
     spelled = _spelled(workspace_id, people, type_, zone, top["value"])
     values = [Value(spelling, count) for spelling, count in zip(spelled, top["count"], strict=True)]
-    return Facets(values, distinct, *known_and_missing(people, type_))
+    return Facets(values, distinct, *_known_and_missing(people, type_))
 
 
 def _top(counted: pl.DataFrame, limit: int) -> pl.DataFrame:
@@ -74,23 +75,27 @@ def extremes(people: People, type_: PropertyType) -> tuple[Any, Any]:
     """The lowest and the highest number, or date as an ISO instant; None for other kinds and where nobody has one."""
     if type_.kind not in (Kind.NUMBER, Kind.DATE):
         return None, None
-    held = [layer.frame[type_.reference].filter(visible(layer, mask)).drop_nulls() for layer, mask in people]
-    together = pl.concat([columns.nothing(type_.kind, 0), *(part.alias("") for part in held)])
+    together = _values(visible(people), type_)
     if together.is_empty():
         return None, None
     return _as_it_is(type_.kind, together.min()), _as_it_is(type_.kind, together.max())
 
 
-def known_and_missing(people: People, type_: PropertyType) -> tuple[int, int]:
+def visible(people: People) -> People:
+    """The same people without the hidden rows, of which a mask may say anything. All that follows goes by it."""
+    return [(layer, mask.scatter(layer.hidden, False) if len(layer.hidden) else mask) for layer, mask in people]
+
+
+def _known_and_missing(people: People, type_: PropertyType) -> tuple[int, int]:
     """How many have a value, and how many have none."""
-    masks = [(layer, visible(layer, mask)) for layer, mask in people]
-    known = sum(int((mask & layer.frame[type_.reference].is_not_null()).sum()) for layer, mask in masks)
-    return known, sum(int(mask.sum()) for _, mask in masks) - known
+    known = sum(int((mask & layer.frame[type_.reference].is_not_null()).sum()) for layer, mask in people)
+    return known, sum(int(mask.sum()) for _, mask in people) - known
 
 
-def visible(layer: Layer, mask: pl.Series) -> pl.Series:
-    """The mask without the layer's hidden rows."""
-    return mask.scatter(layer.hidden, False) if len(layer.hidden) else mask
+def _values(people: People, type_: PropertyType) -> pl.Series:
+    """All that they have, as columns hold it."""
+    parts = (layer.frame[type_.reference].filter(mask).drop_nulls().alias("") for layer, mask in people)
+    return pl.concat([columns.nothing(type_.kind, 0), *parts])
 
 
 def _counted(people: People, type_: PropertyType) -> pl.DataFrame:
@@ -107,7 +112,7 @@ def _dtype(kind: Kind) -> pl.DataType:
 
 
 def _counted_in(layer: Layer, mask: pl.Series, type_: PropertyType) -> pl.DataFrame:
-    held = layer.frame[type_.reference].alias("value").filter(visible(layer, mask)).drop_nulls()
+    held = layer.frame[type_.reference].alias("value").filter(mask).drop_nulls()
     # Equal values first, what they stand for after that: a million lists are of a few kinds.
     counted = held.value_counts(name="count")
     return _items(_plain(counted, type_.kind), type_.kind)
@@ -150,12 +155,11 @@ def _holders(people: People, type_: PropertyType, values: pl.Series) -> dict[Any
     found: dict[Any, list[int]] = {value: [] for value in values}
     for layer, mask in people:
         held = layer.frame.select(ID, pl.col(type_.reference).alias("value"))
-        members = visible(layer, mask)
         for start in range(0, len(held), _STRIDE):
             wanted = [value for value, ids in found.items() if len(ids) < EXAMPLES]
             if not wanted:
                 return found
-            part = held[start : start + _STRIDE].filter(members[start : start + _STRIDE]).drop_nulls("value")
+            part = held[start : start + _STRIDE].filter(mask[start : start + _STRIDE]).drop_nulls("value")
             part = _items(_plain(part, type_.kind), type_.kind)
             part = part.filter(pl.col("value").is_in(wanted)).group_by("value").agg(pl.col(ID).head(EXAMPLES))
             for value, ids in part.iter_rows():
@@ -221,9 +225,9 @@ def histogram(people: People, type_: PropertyType, zone: tzinfo, most_bins: int 
 
     The layers must hold the property's column.
     """
-    parts = [layer.frame[type_.reference].filter(visible(layer, mask)).drop_nulls() for layer, mask in people]
-    values = np.concatenate([np.empty(0), *(part.to_numpy() for part in parts)])
-    known, missing = known_and_missing(people, type_)
+    people = visible(people)
+    values = _values(people, type_).to_numpy()
+    known, missing = _known_and_missing(people, type_)
     if not known:
         return Histogram([], 0, known, missing)
     edges_of = _date_edges if type_.kind is Kind.DATE else _number_edges
