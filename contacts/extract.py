@@ -67,6 +67,19 @@ class Rows:
         return pl.DataFrame([pl.Series(ID, self.ids), *itertools.chain.from_iterable(parts)])
 
 
+def known(references: Collection[str]) -> list[str]:
+    """Those that may name a property: built-ins, custom properties and substitution tags, declared or not."""
+    return sorted({name for name in references if name in BUILTIN or name.startswith((CUSTOM, TAG))})
+
+
+def own_names(references: Iterable[str]) -> dict[str, list[str]]:
+    """The parameters `custom` and `tags` of a query: what the workspace itself calls these properties."""
+    return {
+        "custom": [name.removeprefix(CUSTOM) for name in references if name.startswith(CUSTOM)],
+        "tags": [name.removeprefix(TAG) for name in references if name.startswith(TAG)],
+    }
+
+
 def gathered(references: Iterable[str], lists: Collection[str] = ()) -> sql.Composable:
     """What to select from contacts to make Rows: all values of a reference in one text, or where asked in a list.
 

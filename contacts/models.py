@@ -9,7 +9,7 @@ from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 
 from contacts.values import Kind
-from workspaces.identifiers import is_id
+from workspaces.identifiers import id_of, is_id
 from workspaces.models import Workspace
 
 MOST_PROPERTIES = 500
@@ -121,7 +121,7 @@ class Contact(models.Model):
 
 def wire_id(contact_id: int) -> str:
     """A contact's id as all APIs write it: 24 hex digits."""
-    return f"{contact_id:024x}"
+    return id_of(contact_id)
 
 
 def contact_id(wire: str) -> int | None:

@@ -8,11 +8,9 @@ import polars as pl
 from psycopg import sql
 
 from contacts import extract
-from contacts.builtin import BUILTIN
 from contacts.columns import ID
 from contacts.extract import Rows
 from contacts.models import Contact
-from contacts.schema import CUSTOM, TAG
 from contacts.snapshot import Layer, Reading
 from contacts.values import milliseconds
 from workspaces.models import Workspace
@@ -49,16 +47,11 @@ FROM (
 
 def read(workspace: Workspace, contact_id: int, references: Collection[str]) -> Person:
     """With the columns of these properties; references that name none are left out. Raises Contact.DoesNotExist."""
-    known = sorted({name for name in references if name in BUILTIN or name.startswith((CUSTOM, TAG))})
+    known = extract.known(references)
     with extract.cursor() as cursor:
         cursor.execute(
             sql.SQL(_LOOK).format(gathered=extract.gathered(known, lists=known)),
-            {
-                "workspace": workspace.pk,
-                "contact": contact_id,
-                "custom": [name.removeprefix(CUSTOM) for name in known if name.startswith(CUSTOM)],
-                "tags": [name.removeprefix(TAG) for name in known if name.startswith(TAG)],
-            },
+            {"workspace": workspace.pk, "contact": contact_id, **extract.own_names(known)},
             binary=True,
         )
         timezone, properties, tags, now, exists, *gathered = cursor.fetchall()[0]

@@ -20,7 +20,7 @@ from django.db import transaction
 from contacts import columns, extract
 from contacts.columns import GONE, ID
 from contacts.extract import Ids as Ids
-from contacts.schema import BUILTIN_TYPES, Schema
+from contacts.schema import Schema
 from workspaces.models import Workspace
 
 DELTA = 0  # the `first_id` of the delta; contact ids begin at 1
@@ -115,7 +115,7 @@ class _Refresh:
         self.cursor = cursor
         self.workspace_id = workspace_id
         self.schema = schema
-        self.types = [*BUILTIN_TYPES.values(), *schema.own.values()]
+        self.types = schema.types()
 
     def take_in(self, written: Ids) -> Refreshed:
         self._delete_columns_of_deleted_properties()

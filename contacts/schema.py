@@ -41,6 +41,9 @@ class Schema:
     def get(self, reference: str) -> PropertyType | None:
         return self.own.get(reference) or BUILTIN_TYPES.get(reference)
 
+    def types(self) -> list[PropertyType]:
+        return [*BUILTIN_TYPES.values(), *self.own.values()]
+
     def references(self) -> list[str]:
         return [*BUILTIN_TYPES, *self.own]
 

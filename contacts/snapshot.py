@@ -16,7 +16,7 @@ from contacts.cache import ColumnCache
 from contacts.columns import GONE, ID
 from contacts.extract import Ids, Rows
 from contacts.refresh import DELTA, refresh
-from contacts.schema import CUSTOM, TAG, PropertyType, Schema
+from contacts.schema import PropertyType, Schema
 from contacts.values import Kind, milliseconds
 from workspaces.models import Workspace
 
@@ -69,7 +69,7 @@ def read(workspace: Workspace, references: Collection[str], *, misfits: bool = F
 
     Raises SnapshotBusy when a refresh that this read has to wait for takes more than five seconds.
     """
-    known = sorted({name for name in references if name in BUILTIN or name.startswith((CUSTOM, TAG))})
+    known = extract.known(references)
     limit: int | None = settings.SNAPSHOT_MARKS_BEFORE_REFRESH
     for _ in range(ATTEMPTS):
         found = _look(workspace, known, limit, misfits)
@@ -131,8 +131,7 @@ def _look(
             sql.SQL(_LOOK).format(gathered=extract.gathered(references, lists)),
             {
                 "workspace": workspace.pk,
-                "custom": [name.removeprefix(CUSTOM) for name in references if name.startswith(CUSTOM)],
-                "tags": [name.removeprefix(TAG) for name in references if name.startswith(TAG)],
+                **extract.own_names(references),
                 "columns": [ID, GONE, *(name + ending for name in references if name in BUILTIN for ending in endings)],
                 "endings": endings,
                 "limit": None if limit is None else limit + 1,

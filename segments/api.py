@@ -53,8 +53,7 @@ class SegmentViewSet(ViewSet):
     def list(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
         schema, listing = properties.schema(workspace), self.dialect.read_listing(request.query_params)
-        found = workspace.segments.live().select_related("created_by")
-        found = found.order_by(f"{'-' if listing.descending else ''}{listing.field}", "id")
+        found = workspace.segments.live().order_by(f"{'-' if listing.descending else ''}{listing.field}", "id")
         end = None if listing.limit is None else listing.start + listing.limit
         written = [self.written(segment, schema) for segment in found[listing.start : end]]
         count = len(written) if listing.limit is None else found.count()

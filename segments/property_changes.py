@@ -23,7 +23,7 @@ from contacts.values import Kind, Refused, clean
 from segments import usage
 from segments.models import Segment
 from segments.rules import tree
-from segments.rules.check import check
+from segments.rules.check import check, no_property
 from segments.rules.tree import All, Condition, Not, Rule
 from segments.rules.tree import Any as AnyOf
 from segments.usage import Broken
@@ -199,14 +199,8 @@ def _find(workspace: Workspace, name: str) -> Property:
     lock("snapshot", workspace.pk)
     held = workspace.properties.filter(name=name).first()
     if held is None:
-        raise _unknown(properties.schema(workspace), CUSTOM + name)
+        raise no_property(properties.schema(workspace), CUSTOM + name, "")
     return held
-
-
-def _unknown(schema: Schema, reference: str, path: str = "") -> Invalid:
-    nearest = schema.nearest(reference)
-    hint = f"; did you mean {listed(nearest)}?" if nearest else ""
-    return Invalid([Problem(path, f"there is no property {reference}{hint}", tuple(nearest))])
 
 
 def _renewed(old: Property, wanted: Wanted, zone: tzinfo) -> tuple[Property, list[Any]]:
@@ -306,10 +300,10 @@ def delete(
         workspace = _locked(workspace)
         before = properties.schema(workspace)
         if reference not in before.own:
-            raise _unknown(before, reference)
+            raise no_property(before, reference, "")
         after = Schema({name: type_ for name, type_ in before.own.items() if name != reference}, before.zone)
         if instead and after.get(instead) is None:
-            raise _unknown(after, instead, "instead")
+            raise no_property(after, instead, "instead")
         rewritten: list[Segment] = []
 
         def problems_of(segment: Segment, rule: Rule) -> list[Problem]:

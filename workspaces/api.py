@@ -5,6 +5,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
 from workspaces.authentication import Program
+from workspaces.identifiers import id_of
 from workspaces.models import Workspace
 from workspaces.people import Person
 
@@ -32,4 +33,4 @@ def author_of(request: Request) -> User | None:
 
 def user_id(pk: int | None) -> str:
     """A person's id as all APIs write it: 24 hex digits."""
-    return "system" if pk is None else f"{pk:024x}"
+    return "system" if pk is None else id_of(pk)

@@ -1,4 +1,4 @@
-"""Make and recognise the 24-digit ids that workspaces and segments carry on the wire."""
+"""Make and recognise the ids of 24 hex digits that everything carries on the wire."""
 
 import itertools
 import os
@@ -13,6 +13,11 @@ _SHAPE = re.compile(r"[0-9a-f]{24}")
 def new_id() -> str:
     """24 lower-case hex digits in the form of an ObjectId: seconds, process, counter; ascending in time."""
     return f"{int(time.time()):08x}{_PROCESS}{next(_COUNTER) & 0xFFFFFF:06x}"
+
+
+def id_of(number: int) -> str:
+    """A row's number as an id on the wire."""
+    return f"{number:024x}"
 
 
 def is_id(text: str) -> bool:

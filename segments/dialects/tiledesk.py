@@ -88,8 +88,9 @@ def read_segment(body: Json, schema: Schema, current: Json = None) -> Draft:
         return Draft(problems=[Problem("", "give an object with name, match and filters")])
     reader = _Reader(schema)
     draft = Draft(name=reader.name(body, current is not None))
-    if current is None or body.get("match") is not None or body.get("filters") is not None or "filters" in body:
-        sent = {**(current or {"match": "all", "filters": []}), **_given(body)}
+    given = _given(body)
+    if current is None or given:
+        sent = {**(current or {"match": "all", "filters": []}), **given}
         draft.rule, draft.rule_given = reader.filters(sent["match"], sent["filters"]), True
         draft.dialect, draft.document = NAME, {"match": str(sent["match"]).lower(), "filters": sent["filters"]}
         reader.problems = reader.problems or limits(draft.rule, "filters")

@@ -123,10 +123,14 @@ def find_property(schema: Schema, reference: str, path: str = "property") -> Pro
     """Raises Invalid, with the nearest names, if there is no such property."""
     type_ = schema.get(reference)
     if type_ is None:
-        nearest = schema.nearest(reference)
-        hint = f"; did you mean {listed(nearest)}?" if nearest else ""
-        raise Invalid([Problem(path, f"there is no property {reference!r}{hint}", tuple(nearest))])
+        raise no_property(schema, reference, path)
     return type_
+
+
+def no_property(schema: Schema, reference: str, path: str) -> Invalid:
+    nearest = schema.nearest(reference)
+    hint = f"; did you mean {listed(nearest)}?" if nearest else ""
+    return Invalid([Problem(path, f"there is no property {reference!r}{hint}", tuple(nearest))])
 
 
 def _problem(condition: Condition, part: str, message: str, allowed: tuple[str, ...] = ()) -> Invalid:

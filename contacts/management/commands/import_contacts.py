@@ -16,7 +16,7 @@ from contacts.csvfile import Skipped
 from contacts.imports import Outcome, Survey, Watcher, import_contacts
 from contacts.mapping import KEYS, Column, Plan
 from contacts.schema import CUSTOM
-from workspaces.commands import find_workspace, refuse
+from workspaces.commands import find_workspace, refuse, refuse_problems, rejects_file
 from workspaces.problems import Invalid, listed
 
 MOST_SHOWN = 20
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         workspace = find_workspace(options["workspace"])
         started = time.monotonic()
         try:
-            with opened(options["file"]) as file, rejects_file(options["rejects"], options["file"]) as rejects:
+            with opened(options["file"]) as file, rejects_file(apart(options["rejects"], options["file"])) as rejects:
                 reporter = Reporter(self.stdout, self.stderr, rejects, options["verbosity"])
                 outcome = import_contacts(
                     workspace,
@@ -61,7 +61,7 @@ class Command(BaseCommand):
                     watcher=reporter,
                 )
         except Invalid as error:
-            refuse("\n".join(map(str, error.problems)))
+            refuse_problems(error)
         reporter.finish()
         if options["dry_run"]:
             self.stdout.write("Nothing was written: this was a dry run.")
@@ -95,19 +95,11 @@ def opened(path: str) -> Iterator[BinaryIO]:
         yield file
 
 
-@contextmanager
-def rejects_file(path: str | None, source: str) -> Iterator[TextIO | None]:
-    if path is None:
-        yield None
-        return
-    if Path(path).exists() and os.path.samefile(path, source):
+def apart(path: str | None, source: str) -> str | None:
+    """The path of the rejects, which must not be written over the file that is read."""
+    if path is not None and Path(path).exists() and os.path.samefile(path, source):
         refuse(f"--rejects {path} is the file to be imported; name another.")
-    try:
-        file = Path(path).open("w", encoding="utf-8", newline="")  # noqa: SIM115
-    except OSError as error:
-        refuse(f"--rejects {path} cannot be written: {error.strerror}.")
-    with file:
-        yield file
+    return path
 
 
 def summary(outcome: Outcome, seconds: float) -> str:

@@ -2,9 +2,6 @@
 
 import csv
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand
@@ -16,7 +13,7 @@ from contacts.refresh import refresh
 from contacts.values import Kind
 from segments import property_changes
 from segments.property_changes import Breaking, Changed, Wanted, WouldBreak
-from workspaces.commands import find_workspace, refuse
+from workspaces.commands import find_workspace, refuse, refuse_problems, rejects_file
 from workspaces.models import Workspace
 from workspaces.problems import Invalid
 
@@ -54,7 +51,7 @@ class Command(BaseCommand):
             with rejects_file(options["rejects"]) as file, transaction.atomic():
                 changed = self.change(workspace, options, file)
         except Invalid as error:
-            refuse("\n".join(map(str, error.problems)))
+            refuse_problems(error)
         except WouldBreak as error:
             refuse(f"{error}\n{remedies(error)}", status=1)
         if not options["dry_run"]:
@@ -104,19 +101,6 @@ def remedies(error: WouldBreak) -> str:
     ways = ["--segments delete deletes these segments too."] if error.segments else []
     ways += ["--drop-rejects removes these values; --rejects FILE.csv lists all."] if error.values.rejected else []
     return "\n".join(ways)
-
-
-@contextmanager
-def rejects_file(path: str | None) -> Iterator[TextIO | None]:
-    if path is None:
-        yield None
-        return
-    try:
-        file = Path(path).open("w", encoding="utf-8", newline="")  # noqa: SIM115
-    except OSError as error:
-        refuse(f"--rejects {path} cannot be written: {error.strerror}.")
-    with file:
-        yield file
 
 
 class RejectsWriter:

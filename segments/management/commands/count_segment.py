@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from segments import audience
 from segments.commands import find_segment, said
-from workspaces.commands import refuse
+from workspaces.commands import refuse_problems
 from workspaces.problems import Invalid
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         try:
             people = audience.of(segment)
         except Invalid as error:
-            refuse("\n".join(map(str, error.problems)), status=1)
+            refuse_problems(error, status=1)
         milliseconds = (time.perf_counter() - started) * 1000
         if segment.tree is not None:
             self.stdout.write(said(segment))

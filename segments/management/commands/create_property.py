@@ -9,7 +9,7 @@ from contacts.refresh import refresh
 from contacts.values import Kind
 from segments import property_changes
 from segments.property_changes import Conflict
-from workspaces.commands import find_workspace, refuse
+from workspaces.commands import find_workspace, refuse, refuse_problems
 from workspaces.problems import Invalid
 
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
                 workspace, options["name"], Kind(options["type"]), options["label"], options["option"]
             )
         except Invalid as error:
-            refuse("\n".join(map(str, error.problems)))
+            refuse_problems(error)
         except Conflict as error:
             refuse(str(error), status=1)
         refresh(workspace)

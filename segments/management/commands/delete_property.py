@@ -10,7 +10,7 @@ from contacts.refresh import refresh
 from contacts.schema import CUSTOM
 from segments import property_changes
 from segments.property_changes import Breaking, WouldBreak
-from workspaces.commands import find_workspace, refuse
+from workspaces.commands import find_workspace, refuse, refuse_problems
 from workspaces.models import Workspace
 from workspaces.problems import Invalid
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
                 dry_run=options["dry_run"],
             )
         except Invalid as error:
-            refuse("\n".join(map(str, error.problems)))
+            refuse_problems(error)
         except WouldBreak as error:
             refuse(f"{error}\n--segments delete deletes these segments too; --instead names another property.", 1)
         for broken in done.deleted:

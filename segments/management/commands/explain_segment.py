@@ -15,7 +15,7 @@ from segments.commands import find_segment
 from segments.references import Wanted
 from segments.rules.explain import Denial, Explanation, Group, Leaf, Membership, Node, Pinned
 from segments.rules.words import moment_in_words
-from workspaces.commands import refuse
+from workspaces.commands import refuse, refuse_problems
 from workspaces.models import Workspace
 from workspaces.problems import Invalid
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         try:
             found = explanations.explain(segment.workspace, Wanted(segment.tree, segment), contact.pk)
         except Invalid as error:
-            refuse("\n".join(map(str, error.problems)), status=1)
+            refuse_problems(error, status=1)
         self.stdout.write(f"{called(contact)}\nSegment: {segment.name} ({segment.workspace})\n\n")
         for line in lines(found, segment.workspace.zone):
             self.stdout.write(line)
