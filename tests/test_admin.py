@@ -305,9 +305,9 @@ def fields_of(response):
 
 
 def edit(client, obj, **changes):
-    """Open an object's page, type over some fields and press Save."""
+    """Open an object's page, type over some fields, press Save and, where it asks, save for everyone."""
     address = page(obj._meta.label_lower, "change", obj.pk)
-    return client.post(address, {**fields_of(client.get(address)), **changes})
+    return client.post(address, {**fields_of(client.get(address)), "confirmed": "everyone", **changes})
 
 
 @pytest.fixture
@@ -760,7 +760,14 @@ PRO = {"property": "customProperties.plan", "operator": "is", "value": "pro"}
 
 
 def write(client, shop, **typed):
-    asked = {"workspace": shop.pk, "name": "Pro", "description": "", "rule": rule(PRO), **typed}
+    asked = {
+        "workspace": shop.pk,
+        "name": "Pro",
+        "description": "",
+        "rule": rule(PRO),
+        "confirmed": "everyone",
+        **typed,
+    }
     return client.post(page("segments.segment", "add"), asked)
 
 
