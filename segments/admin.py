@@ -273,7 +273,7 @@ class SegmentAdmin(ScopedAdmin):
                 return TemplateResponse(request, "admin/segments/segment/question.html", {**context, **asked})
             if "_check" in form.data:
                 context["checked"] = self.checked(form)
-        context["builder"] = self.builder(request, form, kwargs.get("obj"))
+        context["builder"] = self.builder(request, kwargs.get("obj"))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def checked(self, form: Any) -> str:
@@ -285,15 +285,15 @@ class SegmentAdmin(ScopedAdmin):
         says = live.in_words(workspace, rule)
         return f"{says} {found.count:,} of {found.people:,} in {workspace}. Nothing is saved yet."
 
-    def builder(self, request: HttpRequest, form: Any, obj: Segment | None) -> dict[str, Any] | None:
+    def builder(self, request: HttpRequest, obj: Segment | None) -> dict[str, Any] | None:
         """What the rule builder starts from; None for somebody who may only look."""
         if not (self.has_change_permission(request, obj) if obj else self.has_add_permission(request)):
             return None
         return {
             "live": f"{reverse('admin:segments_segment_changelist')}live/",
+            "contacts": reverse("admin:contacts_contact_changelist"),
             "segment": obj and obj.pk,
             "workspace": obj and obj.workspace_id,
-            "problems": [problem.as_json() for problem in form.problems],
         }
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
