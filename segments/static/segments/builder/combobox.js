@@ -24,6 +24,7 @@ export class Combobox {
       onclick: () => (this.isOpen ? null : this.open()),
       onblur: () => this.left(),
     });
+    this.input.combobox = this;
     this.element = h("div", { class: "seg-combo" }, this.input);
   }
 
@@ -145,12 +146,12 @@ export class Combobox {
     this.choose(option);
   }
 
-  commit() {
+  commit(isLeft = false) {
     this.close();
     this.asked += 1;
     if (this.input.value !== this.text) {
       this.text = this.input.value;
-      this.typed(this.input.value);
+      this.typed(this.input.value, isLeft);
     }
   }
 
@@ -170,7 +171,7 @@ export class Combobox {
   static flush() {
     const { pending } = Combobox;
     Combobox.pending = null;
-    pending?.commit();
+    pending?.commit(true);
   }
 
   close() {

@@ -10,7 +10,7 @@ import { Words } from "./words.js";
 const data = JSON.parse(document.getElementById("builder-data").textContent);
 const textarea = document.getElementById("id_rule");
 const form = textarea.form;
-const live = new Live(document.body);
+const live = new Live(document.querySelector("main"));
 
 function startsFrom() {
   const text = textarea.value.trim();

@@ -45,7 +45,7 @@ export class Panel {
         this.opener.textContent = isOpen ? "Close details" : "Details";
       },
     }, "Details");
-    this.element = h("aside", { class: "seg-panel", "aria-labelledby": title },
+    this.element = h("section", { class: "seg-panel", "aria-labelledby": title },
       h("h2", { id: title }, "Who matches"),
       h("div", { class: "seg-strip" }, part("count"), this.opener), details);
   }

@@ -274,6 +274,8 @@ export class Rows {
   focus(id, part) {
     const target = document.getElementById(`${id}-${part}`) ?? document.getElementById(`${id}-property`) ?? document.getElementById(`${id}-heading`) ?? document.getElementById(`${id}-more`);
     target?.focus();
+    // What is still to be chosen is offered at once.
+    if (target?.combobox && !target.value && part === "property") target.combobox.open();
     return Boolean(target);
   }
 }

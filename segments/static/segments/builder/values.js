@@ -38,7 +38,7 @@ function kept(node) {
 function tokens(node, editor, ids, kind) {
   const chosen = values(node.value);
   const written = (list) => (list.length === 0 ? undefined : list.length === 1 ? list[0] : list);
-  const put = (list, label) => editor.change(node, { value: written(list) }, { label, focus: "value" });
+  const put = (list, label, focus = "value") => editor.change(node, { value: written(list) }, { label, focus });
 
   const add = (value) => {
     if (chosen.some((each) => String(each) === String(value))) {
@@ -47,7 +47,7 @@ function tokens(node, editor, ids, kind) {
     }
     put([...chosen, value], `add ${value}`);
   };
-  const takeTyped = (text) => {
+  const takeTyped = (text, isLeft = false) => {
     const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
     const read = lines.map((line) => (kind === "number" ? readNumber(line) : line));
     if (read.includes(null)) {
@@ -55,7 +55,7 @@ function tokens(node, editor, ids, kind) {
       return;
     }
     const fresh = read.filter((value) => !chosen.some((each) => String(each) === String(value)));
-    if (fresh.length) put([...chosen, ...new Set(fresh)], `add ${fresh.join(", ")}`);
+    if (fresh.length) put([...chosen, ...new Set(fresh)], `add ${fresh.join(", ")}`, isLeft ? null : "value");
   };
   const combobox = new Combobox({
     id: ids.value,
