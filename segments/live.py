@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import tzinfo
 from functools import wraps
 from typing import Any, Concatenate
 
@@ -20,7 +21,7 @@ from contacts.facets import Bin
 from contacts.models import Status
 from contacts.refresh import SnapshotBusy
 from contacts.schema import PropertyType, Schema
-from contacts.values import Kind, moment_of
+from contacts.values import Kind, is_day, moment_of, span
 from segments import audience, choices, explanations, narrowing
 from segments.audience import Audience
 from segments.models import Segment
@@ -29,7 +30,7 @@ from segments.rules import tree
 from segments.rules.check import check, find_property
 from segments.rules.explain import stored
 from segments.rules.tree import All, Rule
-from segments.rules.words import moment_in_words, sentence
+from segments.rules.words import day_in_words, sentence
 from workspaces.admin import ROLES, may, workspaces
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -174,8 +175,16 @@ def _shown(type_: PropertyType, text: str | None, schema: Schema) -> str:
     if not text:
         return ""
     with suppress(ValueError):
+        if type_.kind is Kind.DATE and not is_day(text):
+            return _moment(span(text, schema.zone)[0], schema.zone)
         return stored(type_.kind, text, True, schema.zone).shown
     return text  # a stored value that does not fit its type counts as missing, and is shown as it is
+
+
+def _moment(ms: int, zone: tzinfo) -> str:
+    """To the minute, without the zone: the page names it."""
+    local = moment_of(ms).astimezone(zone)
+    return f"{day_in_words(local)}, {local:%H:%M}"
 
 
 @require_POST
@@ -199,7 +208,7 @@ def facets(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 def _interval(type_: PropertyType, bin_: Bin, workspace: Workspace) -> str:
     if type_.kind is Kind.NUMBER:
         return f"from {bin_.start:,.10g}"
-    return moment_in_words(int(bin_.start), workspace.zone).removesuffix(", 00:00")[:11].rstrip(", ")
+    return f"from {day_in_words(moment_of(int(bin_.start)).astimezone(workspace.zone))}"
 
 
 @require_POST

@@ -33,7 +33,7 @@ export class Panel {
       event.preventDefault();
       this.askWhy();
     });
-    const details = h("div", { class: "seg-details", id: uid("details") },
+    const details = this.details = h("div", { class: "seg-details", id: uid("details"), hidden: true },
       part("sentence"), part("funnel"), part("people"), part("others"), asking, part("why"),
       h("div", { class: "seg-part" }, h("h3", {}, "Look inside by ", this.facet), part("facets")));
     this.others.append(h("button", { type: "button", class: "seg-link", onclick: () => { this.seed += 1; this.askPeople(); } }, "Ten others"));
@@ -52,7 +52,7 @@ export class Panel {
 
   drawFacetChoices() {
     const offered = this.editor.words.choices.properties.filter((each) => each.known && each.kind !== "opaque")
-      .sort((one, other) => fits(other) - fits(one) || other.known - one.known);
+      .sort((one, other) => fits(other) - fits(one) || TELLING.indexOf(other.kind) - TELLING.indexOf(one.kind) || other.known - one.known);
     this.facet.replaceChildren(...offered.map((each) => h("option", { value: each.reference }, each.label)));
   }
 
@@ -142,16 +142,21 @@ export class Panel {
   // --- drawing -----------------------------------------------------------------------------------------------------
 
   drawWaiting(waiting) {
-    this.count.replaceChildren(h("p", { class: "seg-quiet" }, `Waiting for condition ${waiting[0].place}: ${waiting[0].todo.toLowerCase()}.`));
+    const { people: all, name } = this.editor.words;
+    const first = waiting.length === 1 && !waiting[0].node.property && this.editor.conditionCount === 1;
+    const everyone = all ? `${people(all)}: everyone in ${name}. Add a condition to narrow it.` : NO_CONTACTS;
+    this.count.replaceChildren(h("p", { class: "seg-quiet" },
+      first ? everyone : `Waiting for condition ${waiting[0].place}: ${waiting[0].todo.toLowerCase()}.`));
   }
 
   draw(answer) {
     const { count, people: all, change } = answer;
-    const { name } = this.editor.words.choices.workspace;
+    const { name } = this.editor.words;
+    this.details.hidden = false;
     this.count.classList.remove("seg-stale");
     this.note = h("p", { class: "seg-note" }, `Exact, counted at ${answer.at}`);
     const noticed = [];
-    if (all === 0) noticed.push("This workspace has no contacts yet, so every rule counts 0.");
+    if (all === 0) noticed.push(NO_CONTACTS);
     else if (count === all) noticed.push(`This is everyone in ${name}.`);
     else if (count === 0) noticed.push(this.emptied(answer));
     const bar = h("span", { class: "seg-fill" });
@@ -273,7 +278,9 @@ export class Panel {
   }
 }
 
-const fits = (property) => (property.distinct > 1 && property.distinct <= 200 ? 1 : 0);
+const TELLING = ["number", "date", "boolean", "list", "text"];
+const NO_CONTACTS = "This workspace has no contacts yet, so every rule counts 0.";
+const fits = (property) => (property.distinct > 1 && property.distinct <= 200 ? (property.group === "Custom" ? 2 : 1) : 0);
 
 // Met and not met, also in words; under a denial "must not be met".
 function tree(node, denied = false) {

@@ -8,6 +8,8 @@ export class Words {
   constructor(choices) {
     this.choices = choices;
     this.properties = new Map(choices.properties.map((each) => [each.reference, each]));
+    this.name = choices.workspace.name;
+    this.people = Math.max(0, ...choices.properties.map((each) => each.people));
     this.segments = new Map(choices.segments.map((each) => [each.id, each.name]));
     this.operators = Object.fromEntries(Object.entries(choices.operators).map(([kind, rows]) => [kind, offered(kind, rows)]));
   }
@@ -65,6 +67,8 @@ export class Words {
     if (node.kind === "segment") return `${words} ${this.segments.get(node.segment) ?? node.segment ?? "…"}`;
     if (!node.property) return "Not chosen yet";
     const value = this.value(node);
+    const plain = words.replace(/ (any|none) of$/, (_, word) => (word === "any" ? "" : " not"));
+    if (plain !== words) return `${this.label(node)} ${plain} ${value}`;
     const said = words.includes("…") ? words.replace("…", value) : `${words} ${value}`;
     return `${this.label(node)} ${said}`.trim();
   }
