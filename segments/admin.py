@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import AdminErrorList
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
@@ -23,8 +24,9 @@ from contacts.models import Contact, Property, SubstitutionTag
 from contacts.refresh import SnapshotBusy
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind, moment_of
-from segments import audience, drafts, live, property_changes, questions, usage
+from segments import audience, drafts, listing, live, property_changes, questions, usage
 from segments.drafts import Draft
+from segments.listing import Told
 from segments.models import Pin, PinKind, Segment, rewrite_pins
 from segments.property_changes import Wanted as WantedProperty
 from segments.property_changes import WouldBreak
@@ -230,15 +232,26 @@ def read_rule(document: Any) -> Rule | None:
     return tree.read(document) if "version" in document else tree.read_node(document, "rule")
 
 
+class SegmentList(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        """With what each of them says and finds, where all are of one workspace: each workspace is a pass."""
+        super().get_results(request)
+        of_one = len({segment.workspace_id for segment in self.result_list}) == 1
+        told = listing.told(self.result_list) if of_one else {}
+        for segment in self.result_list:
+            segment.told = told.get(segment.pk)
+
+
 @admin.register(Segment)
 class SegmentAdmin(ScopedAdmin):
     form = SegmentForm
     only = Q(deleted_at=None)
     inlines = (PinInline,)
     readonly_fields = ("says", "people_now", "pinned", "created_by", "created_at", "updated_at")
-    list_display = ("name", "workspace", "description", "created_by", "updated_at")
+    list_display = ("name", "in_words", "people", "workspace", "created_by", "updated_at")
     list_filter = (("workspace", WorkspaceFilter),)
     list_select_related = ("workspace", "created_by")
+    list_per_page = 50
     search_fields = ("name",)
     ordering = ("name", "id")
 
@@ -248,6 +261,22 @@ class SegmentAdmin(ScopedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         return [*live.urls(), *super().get_urls()]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return SegmentList
+
+    @admin.display(description="Who is in")
+    def in_words(self, segment: Any) -> str:
+        told: Told | None = segment.told
+        if told is None:
+            return "Choose a workspace to see who is in."
+        shown = f"Nobody can say who is in: {told.problem}" if told.problem else told.sentence
+        return format_html('<span class="{}" dir="auto">{}</span>', "broken" if told.problem else "sentence", shown)
+
+    @admin.display(description="People")
+    def people(self, segment: Any) -> str:
+        told: Told | None = segment.told
+        return "–" if told is None or told.count is None else f"{told.count:,}"
 
     def changeform_view(
         self,

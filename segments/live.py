@@ -24,6 +24,7 @@ from contacts.schema import PropertyType, Schema
 from contacts.values import Kind, is_day, moment_of, span
 from segments import audience, choices, explanations, narrowing
 from segments.audience import Audience
+from segments.listing import ONLY_PINNED
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules import tree
@@ -98,7 +99,7 @@ def _asked(request: HttpRequest, workspace: Workspace) -> tuple[dict[str, Any], 
 def in_words(workspace: Workspace, rule: Rule | None) -> str:
     """Raises Invalid."""
     if rule is None:
-        return "The people who are pinned in, and nobody else."
+        return ONLY_PINNED
     checked = check(rule, properties.schema(workspace))
     named = workspace.segments.in_bulk([each.segment for each in tree.referred(rule)])
     return sentence(checked, lambda pk: named[pk].name if pk in named else f"segment {pk}")

@@ -6,7 +6,9 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from contacts.values import Kind
@@ -399,3 +401,36 @@ def test_a_guest_reads_the_rule_and_has_no_builder(people, segment):
     shown = join(people, "gus", Role.GUEST).get(reverse("admin:segments_segment_change", args=[segment.pk]))
     assert "Agents and above can change it." in text(shown)
     assert "builder-data" not in shown.content.decode()
+
+
+# --- the list of segments --------------------------------------------------------------------------------------------
+
+
+def test_the_list_says_each_segments_sentence_and_number(ana, people, segment):
+    drafts.create(people, Draft("In it", InSegment(segment.pk), rule_given=True))
+    drafts.create(people, Draft("Pinned only", None, rule_given=True))
+    broken = drafts.create(people, Draft("Broken", custom("vip", "is", True), rule_given=True))
+    drafts.create(people, Draft("Uses broken", InSegment(broken.pk), rule_given=True))
+    people.properties.filter(name="vip").delete()
+    shown = text(ana.get(reverse("admin:segments_segment_changelist")))
+    for words in (
+        "Paying People whose plan is pro or team. 6 ",
+        "In it People who are in Paying. 6 ",
+        "Pinned only The people who are pinned in, and nobody else. 0 ",
+        "Broken Nobody can say who is in: rule.property: there is no property 'customProperties.vip'",
+        "Uses broken Nobody can say who is in: segment",
+    ):
+        assert words in shown
+
+
+def test_the_list_of_one_workspace_costs_the_same_number_of_queries_however_long(
+    ana, people, segment, django_assert_num_queries
+):
+    address = reverse("admin:segments_segment_changelist")
+    drafts.create(people, Draft("In it", InSegment(segment.pk), rule_given=True))
+    with CaptureQueriesContext(connection) as first:
+        ana.get(address)
+    for number in range(20):
+        drafts.create(people, Draft(f"More {number}", InSegment(segment.pk), rule_given=True))
+    with django_assert_num_queries(len(first)):
+        ana.get(address)

@@ -172,6 +172,11 @@ export class Panel {
         : change ? h("p", { class: "seg-quiet" }, "Saving changes nobody.") : "",
     );
     this.sentence.replaceChildren(h("p", {}, answer.sentence));
+    const isLong = this.sentence.scrollHeight > this.sentence.clientHeight;
+    for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", "The rule in words"]]) {
+      if (isLong) this.sentence.setAttribute(name, value);
+      else this.sentence.removeAttribute(name);
+    }
     this.drawFunnel(answer);
   }
 
