@@ -14,8 +14,10 @@ from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -24,7 +26,7 @@ from contacts.models import Contact, Property, SubstitutionTag
 from contacts.refresh import SnapshotBusy
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind, moment_of
-from segments import audience, drafts, listing, live, property_changes, questions, usage
+from segments import audience, drafts, explanations, listing, live, property_changes, questions, usage
 from segments.drafts import Draft
 from segments.listing import Told
 from segments.models import Pin, PinKind, Segment, rewrite_pins
@@ -532,7 +534,43 @@ class UsedSubstitutionTagAdmin(UsedInRules, SubstitutionTagAdmin):
 
 @admin.register(Contact)
 class PinnedContactAdmin(ContactAdmin):
-    """A contact takes its pins along, and the bitmaps of their segments follow."""
+    """A contact takes its pins along, and the bitmaps follow. Its page says which segments it is in, and why."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (*super().get_readonly_fields(request, obj), "segments_now")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        fields = super().get_fields(request, obj)
+        return fields if obj is None else (*fields, "segments_now")
+
+    @admin.display(description="Segments")
+    def segments_now(self, contact: Contact) -> str:
+        try:
+            held = explanations.memberships(contact.workspace, contact.pk)
+        except Contact.DoesNotExist:
+            return ""
+        return render_to_string("admin/contacts/contact/segments.html", {"contact": contact, "memberships": held})
+
+    def get_urls(self) -> list[URLPattern]:
+        why = path(
+            "<int:contact_id>/why/<str:segment_id>/", self.admin_site.admin_view(self.why), name="contacts_contact_why"
+        )
+        return [why, *super().get_urls()]
+
+    def why(self, request: HttpRequest, contact_id: int, segment_id: str) -> HttpResponse:
+        """Why somebody is in a segment or not, node by node."""
+        contact = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=contact_id)
+        segment = get_object_or_404(contact.workspace.segments.live(), pk=segment_id)
+        segment.workspace = contact.workspace
+        try:
+            told: dict[str, Any] = {
+                "explanation": explanations.explain(contact.workspace, Wanted(segment.tree, segment), contact.pk)
+            }
+        except Invalid as error:
+            told = {"problems": error.problems}
+        said = {"contact": contact, "segment": segment, "title": f"{contact}: {segment}", "opts": self.opts}
+        context = {**self.admin_site.each_context(request), **said, **told}
+        return TemplateResponse(request, "admin/contacts/contact/why.html", context)
 
     def delete_model(self, request: HttpRequest, obj: Contact) -> None:
         with pins_changing([obj.workspace_id], contact=obj):

@@ -434,3 +434,34 @@ def test_the_list_of_one_workspace_costs_the_same_number_of_queries_however_long
         drafts.create(people, Draft(f"More {number}", InSegment(segment.pk), rule_given=True))
     with django_assert_num_queries(len(first)):
         ana.get(address)
+
+
+# --- why, on the page of a contact -----------------------------------------------------------------------------------
+
+
+def test_a_contacts_page_says_which_segments_they_are_in_and_why(ana, people, segment):
+    lapsed = drafts.create(
+        people, Draft("Lapsed", tree.read_node({"all": [{"segment": segment.pk}, {"not": STALE}]}, ""), rule_given=True)
+    )
+    broken = drafts.create(people, Draft("Broken", custom("vip", "is", True), rule_given=True))
+    people.properties.filter(name="vip").delete()
+    cleo = people.contacts.get(first_name="Cleo")
+    shown = text(ana.get(reverse("admin:contacts_contact_change", args=[cleo.pk])))
+    assert "Nobody can say: Broken , why" in shown
+    assert "✗ Not in: Lapsed , why not" in shown
+    assert "✓ In: Paying , why" in shown
+    shown = text(ana.get(reverse("admin:contacts_contact_why", args=[cleo.pk, lapsed.pk])))
+    for words in (
+        "Cleo is not in Lapsed",
+        "✓ met: they are in Paying why",
+        "✗ not met: not ✓ met: last is more than 90 days ago (has: 1 Jan 2001 ) must not be met",
+    ):
+        assert words in shown
+    assert "there is no property" in text(ana.get(reverse("admin:contacts_contact_why", args=[cleo.pk, broken.pk])))
+
+
+def test_why_is_not_told_of_another_workspaces_people_or_segments(ana, people, rival, segment):
+    theirs = drafts.create(rival, Draft("Theirs", tree.All(), rule_given=True))
+    mallory, lena = add(rival, "Mallory"), people.contacts.first()
+    for contact, of in [(mallory, theirs), (mallory, segment), (lena, theirs)]:
+        assert ana.get(reverse("admin:contacts_contact_why", args=[contact.pk, of.pk])).status_code == 404
