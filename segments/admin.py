@@ -18,6 +18,7 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -184,6 +185,11 @@ class SegmentForm(forms.ModelForm):
                 self.refuse(error)
         self.wait(segment)
         return self.cleaned_data  # without Django's check of the name's constraint: the draft says it better
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """Of the segment; what goes along with a save is no change of it."""
+        return [name for name in super().changed_data if name not in ("seen", "confirmed")]
 
     def wait(self, segment: Segment) -> None:
         """Do not save yet where there is something to ask, or where nobody wanted to save."""

@@ -592,3 +592,63 @@ def test_nothing_scrolls_sideways(ana, people, width):
         if "change" in page:
             ana.sees("people", ".seg-count")
         assert ana.sideways() <= 0, page
+
+
+# --- nothing is lost -------------------------------------------------------------------------------------------------
+
+
+def test_signed_out_in_another_tab_nothing_is_lost(ana, people):
+    segment = make(people, {"all": [PRO]})
+    edit(ana, segment)
+    ana.css("button[aria-label='Remove team']").click()
+    session = ana.driver.get_cookie("sessionid")
+    ana.driver.delete_cookie("sessionid")
+    ana.button("Save").click()
+    ana.sees("You are signed out. Sign in in another tab, then press Save again.", ".seg-summary")
+    ana.driver.get_log("browser")  # the refused requests
+    ana.driver.add_cookie({name: session[name] for name in ("name", "value", "path")})
+    ana.button("Save").click()
+    ana.sees("was changed successfully", ".messagelist")
+    segment.refresh_from_db()
+    assert segment.rule["rule"] == {"all": [{**PRO, "value": "pro"}]}
+
+
+def test_what_was_not_saved_is_offered_when_the_page_comes_back(ana, people):
+    segment = make(people, {"all": [PRO]})
+    edit(ana, segment)
+    ana.css("button[aria-label='Remove team']").click()
+    ana.sees("Unsaved: 1 change", "#saving")
+    ana.driver.execute_script("window.addEventListener('beforeunload', e => e.stopImmediatePropagation(), true)")
+    edit(ana, segment)
+    ana.sees("Unsaved changes from", ".seg-banner")
+    ana.button("Use them").click()
+    ana.sees("12 people", ".seg-count")
+    ana.button("Save").click()
+    ana.sees("was changed successfully", ".messagelist")
+    ana.sees("Exact", ".seg-count")
+    assert not ana.all(".seg-banner")
+    segment.refresh_from_db()
+    assert segment.rule["rule"] == {"all": [{**PRO, "value": "pro"}]}
+
+
+def test_a_condition_is_dragged_into_a_group(ana, people):
+    segment = make(people, {"all": [PRO, {"any": [OLD, {"property": "email", "operator": "is_known"}]}]})
+    edit(ana, segment)
+    handle, target = ana.all(".seg-handle")[0], ana.rows()[2]
+    below = (0, target.size["height"] // 2 - 2)
+    chain = (
+        ActionChains(ana.driver)
+        .click_and_hold(handle)
+        .move_to_element(target)
+        .move_to_element_with_offset(target, *below)
+    )
+    chain.release().perform()
+    ana.until(lambda: len(ana.all(".seg-group")) == 2 and len(ana.all(".seg-group .seg-group .seg-row")) == 3)
+    ana.button("Save").click()
+    ana.until(lambda: ana.all("dialog") or ana.all(".messagelist"))
+    if ana.all("dialog"):
+        ana.driver.get_log("browser")
+        ana.css("dialog button:nth-of-type(2)").click()
+    ana.sees("was changed successfully", ".messagelist")
+    segment.refresh_from_db()
+    assert segment.rule["rule"] == {"all": [{"any": [OLD, {"property": "email", "operator": "is_known"}, PRO]}]}

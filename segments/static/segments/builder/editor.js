@@ -247,6 +247,7 @@ export class Editor {
   }
 
   replace(json, label) {
+    Combobox.flush();
     this.apply(tree.open(json), label, null);
   }
 

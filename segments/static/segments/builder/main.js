@@ -1,6 +1,7 @@
 // The rule builder on a segment's page, in place of the text field that is there without it.
 
 import { h, Live } from "./dom.js";
+import { KeptDraft } from "./draft.js";
 import { Editor } from "./editor.js";
 import { Panel } from "./panel.js";
 import { Saving } from "./saving.js";
@@ -26,7 +27,8 @@ async function start(workspace) {
   const { segment, contacts } = data;
   const editor = new Editor({ json: startsFrom(), segment, words, server, live, element: host, changed: (how) => changed(how) });
   const panel = new Panel({ editor, server, live, segment, contacts });
-  const saving = new Saving({ form, editor, live, textarea });
+  const draft = new KeptDraft(segment ?? workspace, form.querySelector("[name=seen]")?.value);
+  const saving = new Saving({ form, editor, live, textarea, draft });
   const undo = h("button", { type: "button", class: "seg-small", id: "seg-undo", onclick: () => editor.step("undo") }, "Undo");
   const redo = h("button", { type: "button", class: "seg-small", id: "seg-redo", onclick: () => editor.step("redo") }, "Redo");
 
@@ -63,6 +65,12 @@ async function start(workspace) {
     form.requestSubmit(form.querySelector("[name=_continue]"));
   });
   editor.rows.draw();
+  const banner = draft.offer((kept) => {
+    for (const [id, value] of Object.entries(kept.fields)) document.getElementById(id).value = value;
+    editor.replace(kept.rule, "use the changes from before");
+    saving.show();
+  });
+  if (banner) builder.prepend(banner);
   changed({ typing: false });
   return { builder, saving };
 }

@@ -7,8 +7,8 @@ import { answer, token } from "./server.js";
 import { write } from "./tree.js";
 
 export class Saving {
-  constructor({ form, editor, live, textarea }) {
-    Object.assign(this, { form, editor, live, textarea });
+  constructor({ form, editor, live, textarea, draft }) {
+    Object.assign(this, { form, editor, live, textarea, draft });
     this.fields = [...form.querySelectorAll("#id_name, #id_description, #id_workspace")];
     this.title = document.title;
     this.summary = h("div", { class: "seg-summary", tabIndex: -1, hidden: true });
@@ -47,6 +47,8 @@ export class Saving {
     this.discard.hidden = !this.editor.history.changes;
     this.bar.classList.toggle("seg-dirty", changes > 0);
     document.title = changes ? `• ${this.title}` : this.title;
+    if (changes) this.draft.keep(write(this.editor.root), this.fields);
+    else this.draft.drop();
   }
 
   discarded() {
@@ -74,6 +76,12 @@ export class Saving {
     }
     const places = new Map();
     this.fill(places);
+    if (this.form.querySelector("[name=_popup]")) {
+      this.isLeaving = true; // the window that opened this one waits for the page that comes back
+      this.form.append(h("input", { type: "hidden", name: button, value: "1" }));
+      HTMLFormElement.prototype.submit.call(this.form);
+      return;
+    }
     const body = new FormData(this.form);
     body.set("csrfmiddlewaretoken", token());
     body.set(button, "1");
@@ -81,6 +89,7 @@ export class Saving {
     try {
       const { location } = await answer(await fetch(this.form.action || window.location.href, { method: "POST", body, headers: { Accept: "application/json" } }));
       this.isLeaving = true;
+      this.draft.drop();
       window.location.assign(location);
     } catch (error) {
       this.refused(error, places);
