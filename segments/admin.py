@@ -255,7 +255,7 @@ class SegmentAdmin(ScopedAdmin):
     form = SegmentForm
     only = Q(deleted_at=None)
     inlines = (PinInline,)
-    readonly_fields = ("says", "people_now", "pinned", "created_by", "created_at", "updated_at")
+    readonly_fields = ("says", "people_now", "pinned", "used_in", "over_http", "created_by", "created_at", "updated_at")
     list_display = ("name", "in_words", "people", "workspace", "created_by", "updated_at")
     list_filter = (("workspace", WorkspaceFilter),)
     list_select_related = ("workspace", "created_by")
@@ -365,6 +365,16 @@ class SegmentAdmin(ScopedAdmin):
     def people_now(self, segment: Segment) -> str:
         return _explained(segment, _people)
 
+    @admin.display(description="Used in")
+    def used_in(self, segment: Segment) -> str:
+        return _links(usage.named_by(segment)) or "No other segment names it."
+
+    @admin.display(description="Over HTTP")
+    def over_http(self, segment: Segment) -> SafeString:
+        """Its people, a page at a time, for programs."""
+        curl = f'curl -H "x-api-key: YOUR_API_KEY" "https://YOUR_HOST/api/segments/{segment.pk}/contacts?limit=100"'
+        return format_html("<code>{}</code>", curl)
+
     @admin.display(description="Pinned")
     def pinned(self, segment: Segment) -> SafeString:
         pins = segment.pins.aggregate(**{kind: Count("pk", filter=Q(kind=kind)) for kind in PinKind.values})
@@ -374,6 +384,11 @@ class SegmentAdmin(ScopedAdmin):
             segment.pk,
             *(f"{number:,} {kind}" for kind, number in pins.items()),
         )
+
+
+def _links(segments: Iterable[Segment]) -> SafeString:
+    pages = ((reverse("admin:segments_segment_change", args=[each.pk]), each.name) for each in segments)
+    return format_html_join(", ", '<a href="{}">{}</a>', pages)
 
 
 def _posted(request: HttpRequest) -> list[tuple[str, str]]:

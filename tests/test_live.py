@@ -465,3 +465,12 @@ def test_why_is_not_told_of_another_workspaces_people_or_segments(ana, people, r
     mallory, lena = add(rival, "Mallory"), people.contacts.first()
     for contact, of in [(mallory, theirs), (mallory, segment), (lena, theirs)]:
         assert ana.get(reverse("admin:contacts_contact_why", args=[contact.pk, of.pk])).status_code == 404
+
+
+def test_a_segments_page_says_where_it_is_used_and_how_a_program_gets_its_people(ana, people, segment):
+    page = reverse("admin:segments_segment_change", args=[segment.pk])
+    assert "No other segment names it." in text(ana.get(page))
+    drafts.create(people, Draft("Lapsed", InSegment(segment.pk), rule_given=True))
+    shown = text(ana.get(page))
+    assert "Used in: Lapsed" in shown
+    assert f"/api/segments/{segment.pk}/contacts" in shown
