@@ -170,10 +170,12 @@ class Screen:
     def option(self, text):
         """Click an option of the list that is open."""
 
-        def found():
-            return next(each for each in self.all(".seg-option") if each.find_element(By.TAG_NAME, "span").text == text)
+        def clicked():
+            options = self.all(".seg-option")
+            next(each for each in options if each.find_element(By.TAG_NAME, "span").text == text).click()
+            return True
 
-        self.until(found).click()
+        self.until(clicked)  # the list may be drawn anew between looking and clicking
 
     def combobox(self, row, label):
         field = self.until(lambda: self.rows()[row].find_element(By.CSS_SELECTOR, f"input[aria-label='{label}']"))

@@ -326,8 +326,11 @@ def test_changing_more_than_half_asks_and_says_how_many(ana, people):
     assert edit(ana, segment, STALE, confirmed="change").status_code == 302
 
 
-@pytest.mark.parametrize("rule", [PRO, {"all": [PRO, {"not": STALE}]}, {"any": [PRO, LETTER_A]}])
-def test_a_smaller_change_asks_nothing(ana, people, rule):
+LATER = {"property": "customProperties.last", "operator": "after", "value": "2500-01-01"}
+
+
+@pytest.mark.parametrize("rule", [PRO, {"all": [PRO, {"not": STALE}]}, {"any": [PRO, LETTER_A]}, {"all": [PRO, LATER]}])
+def test_a_change_of_half_or_less_asks_nothing(ana, people, rule):
     segment = drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
     assert edit(ana, segment, rule).status_code == 302
 

@@ -42,6 +42,7 @@ async function start(workspace) {
   }
   function changed(how) {
     buttons();
+    if (!editor.waiting.length) saving.settled();
     saving.show();
     panel.changed(how);
   }

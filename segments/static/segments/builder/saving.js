@@ -66,6 +66,7 @@ export class Saving {
   async submitted(event, more = {}) {
     event?.preventDefault();
     Combobox.flush();
+    this.settled();
     const button = event?.submitter?.name ?? this.button ?? "_continue";
     this.button = button;
     const waiting = this.editor.waiting;
