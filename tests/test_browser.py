@@ -654,3 +654,20 @@ def test_a_condition_is_dragged_into_a_group(ana, people):
     ana.sees("was changed successfully", ".messagelist")
     segment.refresh_from_db()
     assert segment.rule["rule"] == {"all": [{"any": [OLD, {"property": "email", "operator": "is_known"}, PRO]}]}
+
+
+def test_a_change_that_was_not_saved_and_undone_is_not_saved_later(ana, people):
+    segment = make(people, {"all": [PRO]})
+    edit(ana, segment)
+    Select(ana.css(".seg-heading")).select_by_visible_text("none of")
+    ana.sees("Saving adds", ".seg-count")
+    ana.button("Save").click()
+    ana.button("Keep editing").click()
+    ana.driver.get_log("browser")  # the 409
+    ana.css("#seg-undo").click()
+    ana.sees("Saving changes nobody.", ".seg-count")
+    ana.css("#id_description").send_keys("Only this")
+    ana.button("Save").click()
+    ana.sees("was changed successfully", ".messagelist")
+    segment.refresh_from_db()
+    assert (segment.rule["rule"], segment.description) == ({"all": [PRO]}, "Only this")

@@ -48,7 +48,7 @@ async function start(workspace) {
   }
 
   const main = h("div", { class: "seg-main" },
-    h("div", { class: "seg-tools" }, h("h2", { id: "seg-title" }, "Rule"), undo, redo), host);
+    h("div", { class: "seg-tools" }, h("h2", { id: "seg-title" }, "Rule"), undo, redo), host, keyboardHelp());
   const builder = h("section", { class: "seg-builder", "aria-labelledby": "seg-title" }, h("div", { class: "seg-columns" }, main, panel.element));
   textarea.closest("fieldset").after(builder);
   document.body.classList.add("with-builder");
@@ -74,6 +74,20 @@ async function start(workspace) {
   if (banner) builder.prepend(banner);
   changed({ typing: false });
   return { builder, saving };
+}
+
+const KEYS = [
+  ["Ctrl or ⌘ + S", "save"],
+  ["Ctrl or ⌘ + Z, with Shift", "undo, redo, where the cursor is in no text"],
+  ["↓ in a field with a list", "open the list; Enter takes, Esc closes, Esc again restores"],
+  ["Backspace in an empty value field", "go to the last value; again removes it"],
+  ["Alt + ↑ or ↓ on ⋮", "move the condition or group"],
+  ["Delete on ⋮", "remove it"],
+];
+
+function keyboardHelp() {
+  const rows = KEYS.map(([keys, does]) => h("div", {}, h("dt", {}, keys), h("dd", {}, does)));
+  return h("details", { class: "seg-keys" }, h("summary", {}, "Keyboard"), h("dl", {}, rows));
 }
 
 // A new segment's workspace is chosen first; another one has other properties, so the rule starts again.
