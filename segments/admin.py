@@ -1,7 +1,7 @@
 """The admin of segments and pins, and what segments have to say when something else is deleted."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,7 @@ from contacts.refresh import SnapshotBusy
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind, moment_of
 from segments import audience, drafts, explanations, listing, live, property_changes, questions, usage
+from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
 from segments.models import Pin, PinKind, Segment, rewrite_pins
@@ -43,6 +44,7 @@ from workspaces.locks import lock
 from workspaces.problems import Invalid, Problem
 
 SAMPLE = 10  # people
+PAGE = 50  # people
 
 
 # --- pins ----------------------------------------------------------------------------------------------------------
@@ -255,7 +257,17 @@ class SegmentAdmin(ScopedAdmin):
     form = SegmentForm
     only = Q(deleted_at=None)
     inlines = (PinInline,)
-    readonly_fields = ("says", "people_now", "pinned", "used_in", "over_http", "created_by", "created_at", "updated_at")
+    readonly_fields = (
+        "says",
+        "people_now",
+        "everybody_in_it",
+        "pinned",
+        "used_in",
+        "over_http",
+        "created_by",
+        "created_at",
+        "updated_at",
+    )
     list_display = ("name", "in_words", "people", "workspace", "created_by", "updated_at")
     list_filter = (("workspace", WorkspaceFilter),)
     list_select_related = ("workspace", "created_by")
@@ -268,7 +280,21 @@ class SegmentAdmin(ScopedAdmin):
         return asked if obj is None else [*asked, ("As it is saved", {"fields": self.readonly_fields})]
 
     def get_urls(self) -> list[URLPattern]:
-        return [*live.urls(), *super().get_urls()]
+        view = self.admin_site.admin_view(self.everybody)
+        return [*live.urls(), path("<str:pk>/people/", view, name="segments_segment_people"), *super().get_urls()]
+
+    def everybody(self, request: HttpRequest, pk: str) -> HttpResponse:
+        """Who is in, a page at a time, as it was when the first page was opened."""
+        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=pk)
+        said = {"segment": segment, "title": f"People in {segment}", "opts": self.opts}
+        try:
+            told = _page_of_people(segment, request.GET)
+        except Invalid as error:
+            told = {"problems": [str(problem) for problem in error.problems]}
+        except SnapshotBusy:
+            told = {"problems": [live.BUSY]}
+        context = {**self.admin_site.each_context(request), **said, **told}
+        return TemplateResponse(request, "admin/segments/segment/people.html", context)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SegmentList
@@ -365,6 +391,12 @@ class SegmentAdmin(ScopedAdmin):
     def people_now(self, segment: Segment) -> str:
         return _explained(segment, _people)
 
+    @admin.display(description="Everybody")
+    def everybody_in_it(self, segment: Segment) -> SafeString:
+        return format_html(
+            '<a href="{}">All who are in it</a>', reverse("admin:segments_segment_people", args=[segment.pk])
+        )
+
     @admin.display(description="Used in")
     def used_in(self, segment: Segment) -> str:
         return _links(usage.named_by(segment)) or "No other segment names it."
@@ -384,6 +416,23 @@ class SegmentAdmin(ScopedAdmin):
             segment.pk,
             *(f"{number:,} {kind}" for kind, number in pins.items()),
         )
+
+
+def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any]:
+    """`after` or `before`: cursors of the pages next to this one. Raises Invalid, SnapshotBusy."""
+    after, before = (Cursor.read(asked[name], name) if asked.get(name) else None for name in ("after", "before"))
+    held = after or before
+    found = audience.of(segment, held.now if held else None)
+    page = found.page(PAGE, after.contact_id if after else 0, before.contact_id if before and not after else None)
+    has_more = bool(page and found.after(page[-1].pk, 1))
+    has_less = bool(page and found.before(page[0].pk, 1))
+    return {
+        "people": page,
+        "count": found.count,
+        "at": live.clock(segment.workspace, found.now),
+        "next": Cursor(page[-1].pk, found.now).write() if has_more else "",
+        "previous": Cursor(page[0].pk, found.now).write() if has_less else "",
+    }
 
 
 def _links(segments: Iterable[Segment]) -> SafeString:

@@ -3,10 +3,13 @@
 import base64
 import binascii
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from contacts.values import milliseconds
 from workspaces.problems import Invalid, Problem
 
 _WIDTH = 8  # bytes of each number
+_LATEST = milliseconds(datetime(9999, 12, 31, tzinfo=UTC))
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Cursor:
             numbers = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             numbers = b""
-        if len(numbers) != 2 * _WIDTH:
+        contact_id, now = (int.from_bytes(each, signed=True) for each in (numbers[:_WIDTH], numbers[_WIDTH:]))
+        if len(numbers) != 2 * _WIDTH or contact_id < 0 or not 0 <= now <= _LATEST:
             raise Invalid([Problem(parameter, "is not a cursor; give back one that a page of this segment gave you")])
-        return cls(int.from_bytes(numbers[:_WIDTH], signed=True), int.from_bytes(numbers[_WIDTH:], signed=True))
+        return cls(contact_id, now)

@@ -553,7 +553,8 @@ def test_axe_finds_nothing(ana, people, axe, dark):
     segment = make(people, {"all": [PRO, {"not": {"any": [OLD]}}]})
     contact = people.contacts.first()
     of_contact = f"/admin/contacts/contact/{contact.pk}"
-    for page in [*PAGES, f"{of_contact}/change/", f"{of_contact}/why/{segment.pk}/"]:
+    of_people = f"/admin/segments/segment/{segment.pk}/people/"
+    for page in [*PAGES, f"{of_contact}/change/", f"{of_contact}/why/{segment.pk}/", of_people]:
         assert ana.open(page).violations(axe) == "", page
     edit(ana, segment)
     ana.sees("10 of them", ".seg-people")

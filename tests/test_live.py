@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from contacts.values import Kind
 from segments import audience, drafts
+from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.models import Pin, PinKind, Segment, rewrite_pins
 from segments.rules import tree
@@ -477,3 +478,36 @@ def test_a_segments_page_says_where_it_is_used_and_how_a_program_gets_its_people
     shown = text(ana.get(page))
     assert "Used in: Lapsed" in shown
     assert f"/api/segments/{segment.pk}/contacts" in shown
+
+
+# --- everybody in a segment ------------------------------------------------------------------------------------------
+
+
+def test_people_are_paged_both_ways_and_nobody_comes_twice(ana, people, segment, monkeypatch):
+    monkeypatch.setattr("segments.admin.PAGE", 4)
+    address = reverse("admin:segments_segment_people", args=[segment.pk])
+
+    def names(response):
+        return re.findall(r"/contacts/contact/\d+/change/\">([^<]*)<", response.content.decode())
+
+    def linked(response, rel):
+        found = re.search(rf'href="([^"]*)" rel="{rel}"', response.content.decode())
+        return found and html.unescape(found[1])
+
+    first = ana.get(address)
+    assert "6 people" in text(first)
+    assert (names(first), linked(first, "prev")) == (["Ana", "Ben", "Cleo", "Dora"], None)
+    second = ana.get(address + linked(first, "next"))
+    assert (names(second), linked(second, "next")) == (["Emil", "Finn"], None)
+    assert names(ana.get(address + linked(second, "prev"))) == ["Ana", "Ben", "Cleo", "Dora"]
+
+
+def test_people_of_another_workspaces_segment_are_not_shown(ana, people, rival):
+    theirs = drafts.create(rival, Draft("Theirs", tree.All(), rule_given=True))
+    assert ana.get(reverse("admin:segments_segment_people", args=[theirs.pk])).status_code == 404
+
+
+@pytest.mark.parametrize("cursor", ["x", Cursor(1, 2**62).write(), Cursor(-1, 0).write()])
+def test_a_cursor_that_is_none_is_told(ana, segment, cursor):
+    shown = text(ana.get(reverse("admin:segments_segment_people", args=[segment.pk]), {"after": cursor}))
+    assert "Nobody can say who is in: after" in shown
