@@ -79,3 +79,13 @@ def lowered(cursor: psycopg.Cursor[Any], emails: Iterable[str]) -> dict[str, str
     """Each address in small letters, as PostgreSQL's index has it: Python's idea of them differs here and there."""
     cursor.execute("SELECT email, lower(email) FROM unnest(%s::text[]) AS email", [list(set(emails))])
     return dict(cursor.fetchall())
+
+
+def of(workspace_id: str, contact_ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """External id and e-mail address of these contacts."""
+    with extract.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, external_id, email FROM contacts_contact WHERE workspace_id = %s AND id = ANY(%s)",
+            [workspace_id, list(contact_ids)],
+        )
+        return {id_: (external_id, email) for id_, external_id, email in cursor}

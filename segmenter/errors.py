@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contacts.refresh import SnapshotBusy
-from segments.dialects import swipeone, tiledesk
-from workspaces.problems import Conflict, Invalid, Problem
+from segments.dialects import segmenter, swipeone, tiledesk
+from workspaces.problems import Conflict, Invalid, Problem, shortened
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def answer(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     """REST framework's exception handler: the body is written by the dialect of the view."""
     view = context["view"]
     status, code, message, problems, headers = _told(error, view, context["request"])
-    body = getattr(view, "dialect", swipeone).write_error(status, code, message, problems)
+    body = getattr(view, "dialect", swipeone).write_error(status, code, message, shortened(problems))
     if isinstance(body, str):
         return HttpResponse(body, status=status, content_type="text/plain", headers=headers)
     return Response(body, status, headers=headers)
@@ -54,7 +54,11 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
 
 
 # The dialect of an address for which there is no view, by how it begins.
-_BASES = [(re.compile(r"/api(/|$)"), swipeone), (re.compile(r"/(v[123]|[0-9a-f]{24})(/|$)"), tiledesk)]
+_BASES = [
+    (re.compile(r"/api/segments/?$"), segmenter),
+    (re.compile(r"/api(/|$)"), swipeone),
+    (re.compile(r"/(v[123]|[0-9a-f]{24})(/|$)"), tiledesk),
+]
 
 
 def _plain(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse | None:

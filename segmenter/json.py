@@ -17,6 +17,27 @@ class BodyTooLarge(APIException):
     default_detail = "The body is too large."
 
 
+DEEPEST = 100  # levels of lists and objects; what is stored is shown again, a few levels further down
+
+
+def read(text: bytes) -> Any:
+    """Raises ParseError with line and column."""
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ParseError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+    level = [document]
+    for _ in range(DEEPEST + 1):
+        level = [part for each in level if isinstance(each, dict | list) for part in _parts(each)]
+        if not level:
+            return document
+    raise ParseError(f"lists and objects can be {DEEPEST} deep")
+
+
+def _parts(whole: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return whole.values() if isinstance(whole, dict) else whole
+
+
 class JSONParser(BaseParser):
     media_type = "application/json"
 
@@ -24,13 +45,14 @@ class JSONParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """Raises ParseError with line and column, BodyTooLarge."""
-        body = stream.read(settings.BODY_LIMIT + 1)
-        if len(body) > settings.BODY_LIMIT:
-            raise BodyTooLarge(f"The body is larger than {settings.BODY_LIMIT // 2**20} MB.")
-        try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise ParseError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+        return read(_body(stream))
+
+
+def _body(stream: IO[Any]) -> bytes:
+    body: bytes = stream.read(settings.BODY_LIMIT + 1)
+    if len(body) > settings.BODY_LIMIT:
+        raise BodyTooLarge(f"The body is larger than {settings.BODY_LIMIT // 2**20} MB.")
+    return body
 
 
 class JSONRenderer(BaseRenderer):
