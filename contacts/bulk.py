@@ -67,6 +67,23 @@ def write(workspace: Workspace, changes: Sequence[Change]) -> list[Outcome]:
     return staging.undisturbed(lambda: _write(workspace, changes))
 
 
+def take(workspace: Workspace, documents: Sequence[Any]) -> list[Outcome]:
+    """What `write` does, from documents. One that cannot be read is an error, as is an Invalid in the place of one."""
+    schema = properties.schema(workspace)
+    rows = [_readable(document, schema) for document in documents]
+    written = iter(write(workspace, [row for row in rows if isinstance(row, Change)]))
+    return [next(written) if isinstance(row, Change) else row for row in rows]
+
+
+def _readable(document: Any, schema: Schema) -> Change | Outcome:
+    try:
+        if isinstance(document, Invalid):
+            raise document
+        return read(document, schema)
+    except Invalid as error:
+        return Outcome(Became.ERROR, problems=error.problems)
+
+
 def _write(workspace: Workspace, changes: Sequence[Change]) -> list[Outcome]:
     with transaction.atomic(), extract.cursor() as cursor:
         properties.hold_types(workspace)

@@ -4,6 +4,7 @@ import logging
 import re
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -40,6 +41,8 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
         case SnapshotBusy():
             later = {"Retry-After": str(error.retry_after_seconds)}
             return 503, "busy", "Many contacts are being taken in just now; try again soon.", [], later
+        case RequestDataTooBig():
+            return 413, "too_large", "The body is too large.", [], {}
         case exceptions.ParseError():
             return 400, "invalid", "Invalid input", [Problem("", str(error.detail))], {}
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():

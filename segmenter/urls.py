@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from contacts.api import ContactViewSet
 from segmenter import health
+from segmenter.json import JSONParser, LinesParser
 from segments.api import SegmentViewSet
 from segments.dialects import segmenter, tiledesk
 from segments.pin_api import PinViewSet
@@ -21,6 +22,10 @@ _WITH_PERSONS: dict[str, Any] = {"dialect": segmenter}
 api = [
     re_path(rf"^{_WORKSPACE}/segments/?$", SegmentViewSet.as_view({"get": "list", "post": "create"})),
     re_path(rf"^{_WORKSPACE}/contacts/?$", ContactViewSet.as_view({"post": "create"})),
+    re_path(
+        rf"^{_WORKSPACE}/contacts/bulk/?$",
+        ContactViewSet.as_view({"post": "bulk"}, parser_classes=[JSONParser, LinesParser]),
+    ),
     re_path(rf"^{_WORKSPACE}/segments/explain/?$", SegmentViewSet.as_view({"post": "explain_draft"})),
     re_path(r"^segments/?$", SegmentViewSet.as_view({"post": "create", "put": "update_named"}, **_WITH_PERSONS)),
     re_path(rf"^{_SEGMENT}/?$", SegmentViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),

@@ -1,13 +1,16 @@
 """Many people at once: as if they had come one after the other, whoever else writes, over HTTP exactly once."""
 
 import contextlib
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from io import BytesIO
 
 import psycopg
 import pytest
 from django.db import connection
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,8 +18,12 @@ from contacts import bulk, properties, staging, upserts
 from contacts.imports import import_contacts
 from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, ContactMark, Property, SubstitutionTag
 from contacts.values import Kind
+from segments import audience
+from segments.rules.tree import All, Condition
+from tests.conftest import DEMO, Api
 from tests.people import add, custom, declare, found
-from workspaces.models import Workspace
+from workspaces import idempotency
+from workspaces.models import ApiKey, KeptAnswer, Workspace
 from workspaces.problems import Invalid, Problem
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -360,3 +367,203 @@ def test_more_than_a_batch_is_written_batch_by_batch(shop, monkeypatch):
     outcomes = bulk.upsert(shop, changes(shop, *documents))
     assert [outcome.became for outcome in outcomes] == ["created"] * 5 + ["updated"] * 3
     assert sorted(Contact.objects.values_list("first_name", flat=True)) == ["P3", "P4", "P5", "P6", "P7"]
+
+
+# --- over HTTP -------------------------------------------------------------------------------------------------------
+
+BULK = f"/api/workspaces/{DEMO}/contacts/bulk"
+ANA = {"externalId": "1", "email": "ana@x.example", "firstName": "Ana", "plan": "pro", "substitutionTags": {"c": "X"}}
+
+
+def sent(api, body, key="", type_="application/json"):
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"x-api-key": api.key, **({"idempotency-key": key} if key else {})}
+    return api.client.generic("POST", BULK, content, content_type=type_, headers=headers)
+
+
+def lines(*documents):
+    return b"\n".join(each if isinstance(each, bytes) else json.dumps(each).encode() for each in documents)
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+@pytest.mark.parametrize(
+    ("wrap", "type_"),
+    [
+        (lambda documents: json.dumps(documents).encode(), "application/json"),
+        (lambda documents: json.dumps({"contacts": documents}).encode(), "application/json; charset=utf-8"),
+        (lambda documents: lines(*documents), "application/x-ndjson"),
+        (lambda documents: lines(*documents, b"", b"  ") + b"\r\n", "application/x-ndjson"),
+    ],
+    ids=["a list", "an object", "lines", "lines with blank ones"],
+)
+def test_every_row_is_answered_in_order(shop, api, wrap, type_, slash):
+    Contact.objects.create(workspace=shop, external_id="2", first_name="Bea")
+    documents = [
+        ANA,
+        {"externalId": "2", "customProperties": {"plan": "free"}},
+        {"externalId": "3", "email": "nobody", "phone": 5, "tags": [{}]},
+        {"externalId": "2"},
+        {"plan": "pro"},
+        {**ANA, "lastName": "Ruiz"},
+    ]
+    answer = api.client.generic(
+        "POST", BULK + slash, wrap(documents), content_type=type_, headers={"x-api-key": api.key}
+    )
+    assert (answer.status_code, answer["content-type"], answer.json()["status"]) == (200, "application/json", "success")
+    data, (bea, ana) = answer.json()["data"], Contact.objects.order_by("id")
+    results = data.pop("results")
+    assert data == {"count": 6, "created": 1, "updated": 3, "unchanged": 0, "error": 2}
+    assert [(row["index"], row["status"], row["_id"]) for row in results] == [
+        (0, "created", ana.wire_id), (1, "updated", bea.wire_id), (2, "error", None), (3, "updated", bea.wire_id),
+        (4, "error", None), (5, "updated", ana.wire_id),
+    ]  # fmt: skip
+    assert [[problem["path"] for problem in row["problems"]] for row in results] == [
+        [],
+        [],
+        ["email", "tags"],
+        [],
+        [""],
+        [],
+    ]
+    assert (ana.last_name, ana.custom, bea.custom) == ("Ruiz", {"plan": "pro"}, {"plan": "free"})
+    assert ContactMark.objects.count() == 0
+
+
+def test_a_line_that_is_no_json_is_an_error_of_its_own(shop, api):
+    body = lines(ANA, b"{broken", b"", b"[" * 200 + b"]" * 200, b"\xff", b'{"firstName": "\\ud800"}', {"externalId": "2", "firstName": "Bea"})  # fmt: skip
+    data = sent(api, body, type_="application/x-ndjson").json()["data"]
+    assert [row["status"] for row in data["results"]] == ["created", "error", "error", "error", "error", "created"]
+    assert [row["problems"][0]["message"].partition(":")[0].partition(",")[0] for row in data["results"][1:5]] == [
+        "line 2",
+        "line 4",
+        "line 5",
+        "line 6",
+    ]
+
+
+ODD = ["x", "a\0b", 5, -1.5, True, None, [], ["x"], [1], [[]], {}, {"a": 1}, {"a": {"b": [None]}}, "x" * 10_001, 2**60]
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: str(value)[:10])
+def test_an_odd_value_anywhere_is_taken_or_named_and_never_breaks_anything(shop, api, value):
+    declare(shop, num="number", flag="boolean", seen="date", likes="list", word="text")
+    keys = ["externalId", "email", "phone", "firstName", "fullName", "tags", "birthday", "teamSize", "address",
+            "socialMediaUrls", "customProperties", "substitutionTags", "num", "flag", "seen", "likes", "word", "fresh", "createdAt", "_id"]  # fmt: skip
+    documents = [{"lastName": f"P{place}", key: value} for place, key in enumerate(keys)] + [value, {str(value): "x", "lastName": "P"}]  # fmt: skip
+    answer = sent(api, documents)
+    assert answer.status_code == 200
+    for row in answer.json()["data"]["results"]:
+        assert (row["status"] == "error") == bool(row["problems"])
+    for reference in properties.schema(shop).references():
+        audience.matching(shop, Condition(reference, "is_known"))
+    assert audience.matching(shop, All(())).count == Contact.objects.count()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 400), ({"contacts": {}}, 400), ({"contacts": None}, 400), ("x", 400), (5, 400), (None, 400), (ANA, 400),
+        (b"", 400), (b"{", 400), (b"[1,", 400), (b"\xff", 400), (b"[" * 5000, 400), (b"[" * 500 + b"]" * 500, 400),
+        ([{}] * 10_001, 400), ([], 200), ({"contacts": []}, 200), ([[[[]]]], 200),
+    ],
+)  # fmt: skip
+def test_what_is_no_list_of_contacts_is_refused_whole(shop, api, body, status):
+    for key in ("", "k"):
+        answer = sent(api, body, key)
+        assert answer.status_code == status
+        if status == 400:
+            assert answer.json()["message"] == "Invalid input"
+            assert answer.json()["problems"]
+            assert not KeptAnswer.objects.exists()
+    assert not Contact.objects.exists()
+
+
+def test_ten_thousand_and_one_lines_are_too_many(shop, api):
+    answer = sent(api, b"{}\n" * 10_001, type_="application/x-ndjson")
+    assert (answer.status_code, answer.json()["problems"][0]["message"]) == (
+        400,
+        "send at most 10,000 contacts in one call",
+    )
+    assert sent(api, b"{}\n" * 10_000, type_="application/x-ndjson").json()["data"]["error"] == 10_000
+
+
+def test_who_may_not_may_not(shop, api, rival_api, settings):
+    reader = Api(ApiKey.objects.issue(shop, "reader", "read")[1])
+    assert sent(Api(""), [ANA]).status_code == 401
+    assert sent(reader, [ANA]).status_code == 403
+    assert (sent(rival_api, [ANA]).status_code, sent(rival_api, [ANA]).json()["message"]) == (
+        404,
+        "Workspace not found",
+    )
+    assert sent(api, [ANA], type_="text/csv").status_code == 415
+    settings.BODY_LIMIT = settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    for key, type_ in (("", "application/json"), ("k", "application/json"), ("", "application/x-ndjson")):
+        answer = sent(api, [ANA] * 3, key, type_)
+        assert (answer.status_code, answer.json()["status"]) == (413, "error")
+    assert not Contact.objects.exists()
+
+
+# --- once and only once ----------------------------------------------------------------------------------------------
+
+
+def test_the_same_request_with_the_same_key_is_answered_as_before_and_does_nothing(shop, api):
+    first = sent(api, [ANA, {"firstName": "Bea"}], "k-1")
+    assert "idempotent-replayed" not in first
+    Contact.objects.filter(first_name="Ana").update(first_name="Renamed")
+    again = sent(api, [ANA, {"firstName": "Bea"}], "k-1")
+    assert (again.content, again["idempotent-replayed"], again["content-type"]) == (first.content, "true", "application/json")  # fmt: skip
+    assert sorted(Contact.objects.values_list("first_name", flat=True)) == ["Bea", "Renamed"]
+    assert sent(api, [ANA, {"firstName": "Bea"}]).json()["data"]["created"] == 1
+    assert sent(api, [ANA, {"firstName": "Bea"}], "k-2").json()["data"]["created"] == 1
+
+
+def test_another_request_with_the_same_key_is_a_conflict(shop, api):
+    sent(api, [ANA], "k")
+    answer = sent(api, [{**ANA, "firstName": "Other"}], "k")
+    assert (answer.status_code, answer.json()["status"]) == (409, "error")
+    assert "another body" in answer.json()["message"]
+    assert Contact.objects.get().first_name == "Ana"
+
+
+def test_a_key_is_its_workspaces_own(shop, api, rival, rival_api):
+    sent(api, [ANA], "k")
+    headers = {"x-api-key": rival_api.key, "idempotency-key": "k"}
+    path = f"/api/workspaces/{rival.pk}/contacts/bulk"
+    answer = rival_api.client.generic("POST", path, b"[]", content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["data"]["count"]) == (200, 0)
+
+
+@pytest.mark.parametrize("word", ["x" * 256, "a\x7fb"])
+def test_a_key_that_is_none_is_refused(shop, api, word):
+    answer = sent(api, [ANA], word)
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["problems"][0]["path"] == "Idempotency-Key"
+    assert not Contact.objects.exists()
+
+
+def test_after_a_day_a_key_is_new_and_old_answers_go(shop, api, rival):
+    sent(api, [{"firstName": "Ana"}], "k")
+    rival.kept_answers.create(key="old", request=b"", answer=b"")
+    KeptAnswer.objects.update(created_at=timezone.now() - timedelta(hours=23, minutes=59))
+    assert "idempotent-replayed" in sent(api, [{"firstName": "Ana"}], "k")
+    KeptAnswer.objects.update(created_at=timezone.now() - timedelta(hours=24, seconds=1))
+    again = sent(api, [{"firstName": "Bea"}], "k")
+    assert again.json()["data"]["created"] == 1
+    assert [answer.key for answer in KeptAnswer.objects.all()] == ["k"]
+
+
+def test_of_two_at_once_with_one_key_one_works_and_the_other_waits_for_its_answer(shop, api):
+    documents = [{"firstName": f"P{number}"} for number in range(300)]
+    answers = run_together(*[lambda: sent(Api(api.key), documents, "k")] * 6)
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.content for answer in answers}) == 1
+    assert sum("idempotent-replayed" not in answer for answer in answers) == 1
+    assert Contact.objects.count() == 300
+
+
+def test_an_answer_that_cannot_be_kept_leaves_nobody_behind(shop, api, monkeypatch):
+    monkeypatch.setattr(idempotency, "forget", lambda: 1 / 0)
+    assert sent(api, [ANA], "k").status_code == 500
+    assert not Contact.objects.exists()
+    monkeypatch.undo()
+    assert sent(api, [ANA], "k").json()["data"]["created"] == 1

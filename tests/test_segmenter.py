@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -538,3 +539,19 @@ def test_the_number_of_queries_does_not_grow_with_the_persons(api, django_assert
         create(api, *({"externalId": f"a{number}", "firstName": "A"} for number in range(2)))
     with django_assert_max_num_queries(len(few)):
         create(api, *({"externalId": f"b{number}", "firstName": "B"} for number in range(500)))
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_fifty_thousand_persons_in_one_request(api):
+    persons = [
+        {**ANA, "externalId": f"e{number}", "email": f"p{number}@x.example", "phone": f"+34600{number:06}"}
+        for number in range(50_000)
+    ]
+    began = time.monotonic()
+    data = create(api, *persons)
+    assert time.monotonic() - began < 20  # 4 s on two slow cores
+    assert [each["externalId"] for each in data["persons"]] == [each["externalId"] for each in persons]
+    assert audience.of(Segment.objects.get()).count == Contact.objects.count() == 50_000
+    assert put(api, data["id"], persons=persons[::2]).json()["data"]["persons"] == data["persons"][::2]
+    assert audience.of(Segment.objects.get()).count == 25_000
