@@ -321,7 +321,8 @@ def test_every_rule_can_be_said_and_written_in_every_dialect(node):
     for reading in (
         swipeone.read(criteria, SCHEMA),
         tiledesk.read_segment({"name": "Everybody", **filters}, SCHEMA),
-        segmenter.read({"name": "Everybody", "filters": write(rule)}, SCHEMA, partial=False),
+        segmenter.read_segment({"name": "Everybody", "filters": write(rule)}, SCHEMA),
+        segmenter.read_segment({"name": "Everybody", "filters": segmenter.write(rule, SCHEMA)}, SCHEMA),
     ):
         assert not reading.problems
         assert not reading.declares

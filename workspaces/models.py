@@ -151,3 +151,20 @@ class ApiKey(models.Model):
         """Write the time of use at most once a minute, so that reading does not mean writing."""
         if self.last_used_at is None or at - self.last_used_at > timedelta(minutes=1):
             type(self).objects.filter(pk=self.pk).update(last_used_at=at)
+
+
+class KeptAnswer(models.Model):
+    """What a request with an Idempotency-Key was answered: see workspaces/idempotency.py."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="kept_answers")
+    key = models.CharField(max_length=255)
+    request = models.BinaryField()  # the digest of what was sent
+    answer = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="answer_kept_once_per_key")]
+        indexes = [models.Index(fields=["created_at"], name="kept_answer_by_age")]
+
+    def __str__(self) -> str:
+        return f"the answer to {self.key}"
