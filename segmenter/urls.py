@@ -9,6 +9,7 @@ from contacts.api import ContactViewSet
 from segmenter import health
 from segments.api import SegmentViewSet
 from segments.dialects import tiledesk
+from segments.leads import LeadViewSet
 from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
 from workspaces.signin import SignInView
 
@@ -42,6 +43,24 @@ projects = [
         rf"{_PROJECT}/{_SEGMENT}/?$",
         SegmentViewSet.as_view({"get": "retrieve", "put": "partial_update", "delete": "destroy"}, **_AS_PERSON),
     ),
+]
+
+_LEAD = rf"{_PROJECT}/leads/(?P<lead_id>[^/]+)"
+
+
+def _leads(path: str, **actions: Any) -> URLPattern:
+    return re_path(rf"{path}/?$", LeadViewSet.as_view(actions, **_AS_PERSON))
+
+
+projects += [
+    _leads(rf"{_PROJECT}/leads", get="list", post="create"),
+    _leads(rf"{_PROJECT}/leads/csv", get="export"),
+    _leads(_LEAD, get="retrieve", put="update", delete="destroy"),
+    _leads(rf"{_LEAD}/physical", delete="erase"),
+    _leads(rf"{_LEAD}/attributes", patch="attributes"),
+    _leads(rf"{_LEAD}/properties", post="properties", patch="properties"),
+    _leads(rf"{_LEAD}/tag", put="add_tags"),
+    _leads(rf"{_LEAD}/tag/(?P<tag>.+?)", delete="remove_tag"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -45,6 +45,7 @@ class Workspace(models.Model):
         help_text="Calendar days in rules begin and end in this zone, e.g. Europe/Madrid.",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    role: int  # of the person for whom it was found
 
     objects = WorkspaceQuerySet.as_manager()
 

@@ -9,6 +9,7 @@ import hmac
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, cast
@@ -25,7 +26,7 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from workspaces.identifiers import is_id
-from workspaces.models import Role, Workspace
+from workspaces.models import Member, Role, Workspace
 
 if TYPE_CHECKING:  # REST framework imports this module while it builds its views
     from rest_framework.views import APIView
@@ -61,14 +62,21 @@ class Person:
         """One in which they are an agent or more. Raises NoProject, PermissionDenied."""
         if not is_id(workspace_id):
             raise NoProject(f"Invalid project id: {workspace_id}")
-        if self.user.is_superuser and (found := Workspace.objects.filter(pk=workspace_id).first()):
-            return found
-        member = self.user.memberships.select_related("workspace").filter(workspace=workspace_id).first()
+        member = next(self.memberships(workspace=workspace_id), None)
         if member is None:
             raise PermissionDenied("you dont belong to the project.")
         if member.role < Role.AGENT:
             raise PermissionDenied("you dont have the required role.")
+        member.workspace.role = member.role
         return member.workspace
+
+    def memberships(self, **where: str) -> Iterator[Member]:
+        """All, or those in one `workspace`; a superuser owns every workspace, also those that they never joined."""
+        if not self.user.is_superuser:
+            yield from self.user.memberships.filter(**where).select_related("workspace").order_by("id")
+            return
+        for workspace in Workspace.objects.filter(**{"pk": where["workspace"]} if where else {}).order_by("id"):
+            yield Member(user=self.user, workspace=workspace, role=Role.OWNER, created_at=workspace.created_at)
 
 
 class IsPerson(BasePermission):

@@ -33,6 +33,7 @@ class Draft:
     document: Json = None  # the rule as it was sent, to be echoed in this dialect
     fields: dict[str, str] = field(default_factory=dict)  # what else a segment keeps, by the model's names
     persons: list[Json] | None = None  # contacts sent with it
+    like_builtins: bool = False  # what it declares may be called as built-in properties are
     problems: list[Problem] = field(default_factory=list)  # found while reading; reported with all others
 
     @property
