@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from contacts.refresh import SnapshotBusy
 from segments.dialects import swipeone, tiledesk
+from workspaces.logins import TooManyLogins
 from workspaces.problems import Conflict, Invalid, Problem
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,8 @@ def answer(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     """REST framework's exception handler: the body is written by the dialect of the view."""
     view = context["view"]
     status, code, message, problems, headers = _told(error, view, context["request"])
-    body = getattr(view, "dialect", swipeone).write_error(status, code, message, problems)
+    dialect = getattr(view, "dialect", None) or swipeone
+    body = dialect.write_error(status, code, message, problems)
     if isinstance(body, str):
         return HttpResponse(body, status=status, content_type="text/plain", headers=headers)
     return Response(body, status, headers=headers)
@@ -40,6 +42,8 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
         case SnapshotBusy():
             later = {"Retry-After": str(error.retry_after_seconds)}
             return 503, "busy", "Many contacts are being taken in just now; try again soon.", [], later
+        case TooManyLogins():
+            return 429, "throttled", str(error), [], {"Retry-After": str(error.seconds)}
         case exceptions.ParseError():
             return 400, "invalid", "Invalid input", [Problem("", str(error.detail))], {}
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
@@ -54,7 +58,10 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
 
 
 # The dialect of an address for which there is no view, by how it begins.
-_BASES = [(re.compile(r"/api(/|$)"), swipeone), (re.compile(r"/(v[123]|[0-9a-f]{24})(/|$)"), tiledesk)]
+_BASES = [
+    (re.compile(r"/api(/|$)"), swipeone),
+    (re.compile(r"/(v[123]|auth|projects|[0-9a-f]{24})(/|$)"), tiledesk),
+]
 
 
 def _plain(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse | None:

@@ -10,8 +10,11 @@ from segmenter import health
 from segments.api import SegmentViewSet
 from segments.dialects import tiledesk
 from segments.leads import LeadViewSet
+from segments.projects import ProjectViewSet
+from workspaces import admin_login
 from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
 from workspaces.signin import SignInView
+from workspaces.signup import SignUpView
 
 _WORKSPACE = r"workspaces/(?P<workspace_id>[^/]+)"
 _SEGMENT = r"segments/(?P<segment_id>[^/]+)"
@@ -34,7 +37,13 @@ _AS_PERSON: dict[str, Any] = {
 }
 
 projects = [
-    re_path(r"^(?:v[123]/)?auth/signin/?$", SignInView.as_view()),
+    re_path(r"^(?:v[123]/)?auth/signin/?$", SignInView.as_view(dialect=tiledesk)),
+    re_path(r"^(?:v[123]/)?auth/signup/?$", SignUpView.as_view(dialect=tiledesk)),
+    re_path(r"^(?:v[123]/)?projects/?$", ProjectViewSet.as_view({"get": "list"}, **_AS_PERSON)),
+    re_path(
+        r"^(?:v[123]/)?projects/(?P<workspace_id>[^/]+)/?$",
+        ProjectViewSet.as_view({"get": "retrieve"}, **_AS_PERSON),
+    ),
     re_path(
         rf"{_PROJECT}/segments/?$",
         SegmentViewSet.as_view({"get": "list", "post": "create"}, **_AS_PERSON),
@@ -67,6 +76,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include(api)),
     path("healthz", health.alive),
     path("readyz", health.ready),
+    path("admin/login/", admin_login.login),
     path("admin/", admin.site.urls),
     path("", health.home),
     *projects,

@@ -8,13 +8,15 @@ from django.test import Client
 from contacts import snapshot
 from tests.callers import Caller, basic, person
 from workspaces.models import ApiKey, Workspace
+from workspaces.tallies import limiter
 
 DEMO = "6660175570fbd8a9c22bedfb"  # the workspace of the documented examples
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache():
+def _empty_caches():
     snapshot.cache.clear()
+    limiter.clear()
 
 
 @pytest.fixture

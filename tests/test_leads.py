@@ -419,6 +419,7 @@ def test_a_list_names_every_problem_at_once(call):
 def test_the_number_of_queries_is_the_same_for_many(shop, call, query):
     segment = segment_of(shop, Not(Condition("city", "is", "x")))
     counted = []
+    assert call.get(LEADS).status_code == 200  # the first request of a client takes some for its login
     for _ in range(2):
         for number in range(10):
             add(shop, f"Lead {number}", tags=["t"], email=f"l{number}@x.example")

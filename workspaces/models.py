@@ -151,4 +151,17 @@ class ApiKey(models.Model):
     def note_use(self, at: datetime) -> None:
         """Write the time of use at most once a minute, so that reading does not mean writing."""
         if self.last_used_at is None or at - self.last_used_at > timedelta(minutes=1):
-            type(self).objects.filter(pk=self.pk).update(last_used_at=at)
+            # Of many who find it due at once, one writes.
+            unchanged = type(self).objects.filter(pk=self.pk, last_used_at=self.last_used_at)
+            unchanged.update(last_used_at=at)
+
+
+class Tally(models.Model):
+    """How often somebody did something in a span of time: see workspaces/tallies.py. An unlogged table."""
+
+    name = models.TextField(primary_key=True)
+    count = models.IntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.count}"
