@@ -18,7 +18,7 @@ from contacts.models import Contact, Status
 from contacts.refresh import Ids
 from contacts.schema import Schema
 from contacts.snapshot import Layer
-from segments import fulltext
+from segments import fulltext, ordering
 from segments.evaluation import Read, evaluate
 from segments.models import Segment
 from segments.references import Wanted
@@ -102,13 +102,8 @@ class Audience:
         Those without a value come as if it were the lowest; those with equal ones by id.
         """
         columns = [ID, *filter(None, [reference])]
-        parts = [_sortable(layer.frame.select(columns).filter(mask)) for layer, mask in facets.visible(self.layers)]
-        if not parts:
-            return _NOBODY
-        # Lazily, so that for the first pages Polars looks for the first few alone: 4 ms of a million rather than 100.
-        frame = pl.concat(parts).lazy().sort(columns[::-1], descending=descending, nulls_last=descending)
-        found: Ids = frame.slice(start, limit).select(ID).collect()[ID].to_numpy()
-        return found
+        parts = [layer.frame.select(columns).filter(mask) for layer, mask in facets.visible(self.layers)]
+        return ordering.ids(parts, start, limit, descending=descending)
 
     def with_words(self, words: Sequence[str], references: Sequence[str]) -> "Audience":
         """Those in whose texts all of these words occur. The properties must be ones that were read with it."""
@@ -131,11 +126,6 @@ class Audience:
     def _with(self, masks: Iterable[pl.Series]) -> "Audience":
         layers = [(layer, mask) for (layer, _), mask in zip(self.layers, masks, strict=True)]
         return replace(self, layers=layers)
-
-
-def _sortable(frame: pl.DataFrame) -> pl.DataFrame:
-    """An Enum sorts by its own values, which no other layer shares."""
-    return frame.with_columns(pl.col(pl.Enum).cast(pl.String))
 
 
 _STRIDE = 65_536
