@@ -65,6 +65,8 @@ _ROWS = [
     _profile("country", "Country"),
     _profile("socialMediaUrls", "Social media", Kind.OPAQUE),
     _profile("lastActivityDate", "Last activity", Kind.DATE, writable=False),
+    # Of contacts that are no more than a visitor yet; nobody has a value that is neither true nor false.
+    Builtin("isTemporary", "Temporary", Kind.BOOLEAN, "(lifecycle = 'temporary')::text", writable=False),
     _moment("createdAt", "Created", "created_at"),
     _moment("updatedAt", "Updated", "updated_at"),
 ]

@@ -105,6 +105,8 @@ class Contact(models.Model):
             models.Index(fields=["workspace", "id"], name="contact_in_workspace"),
             # E-mail is not unique (families, leads). PostgreSQL lowers both sides of every comparison.
             models.Index("workspace", Lower("email"), name="contact_email", condition=~Q(email="")),
+            # The trash is not in the snapshot, and is found without looking through everybody.
+            models.Index(fields=["workspace", "id"], name="contact_in_trash", condition=Q(lifecycle=Status.TRASHED)),
         ]
 
     def __str__(self) -> str:

@@ -24,8 +24,11 @@ def schema(workspace: Workspace) -> Schema:
     return Schema({type_.reference: type_ for type_ in types}, workspace.zone)
 
 
-def check_name(name: str) -> str:
-    """A name that a custom property may have, normalised. Raises Refused."""
+def check_name(name: str, *, like_builtin: bool = False) -> str:
+    """A name that a custom property may have, normalised. Raises Refused.
+
+    `like_builtin`: it may be called as a built-in one is, because whoever names it never names that one instead.
+    """
     name = clean(name).strip()
     if not name:
         raise Refused("is empty")
@@ -33,7 +36,7 @@ def check_name(name: str) -> str:
         raise Refused(f"is longer than {LONGEST_NAME} characters")
     if any(letter < " " for letter in name):
         raise Refused("holds a control character")
-    if name in BUILTIN:
+    if name in BUILTIN and not like_builtin:
         raise Refused("is the name of a built-in property")
     return name
 

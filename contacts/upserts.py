@@ -2,7 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from typing import Any
 
@@ -14,7 +14,7 @@ from contacts.builtin import BUILTIN
 from contacts.conversion import converted
 from contacts.models import Contact, Status
 from contacts.schema import CUSTOM, Schema
-from contacts.values import Kind, Refused, as_text, clean, is_missing, kind_of, stored
+from contacts.values import Kind, Refused, as_text, clean, fold, is_missing, kind_of, stored
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
@@ -34,11 +34,18 @@ class Change:
     custom: dict[str, Any] = field(default_factory=dict)
     substitution_tags: dict[str, Any] = field(default_factory=dict)
     declares: dict[str, Kind] = field(default_factory=dict)
+    all_custom: bool = False  # custom properties that it does not name are taken away
+    tags_added: list[str] = field(default_factory=list)
+    tags_removed: list[str] = field(default_factory=list)  # in whatever case
+    lifecycle: str = ""
 
 
-def read(document: Any, schema: Schema) -> Change:
-    """A Swipe One contact: built-ins by name, custom properties flat or under customProperties. Raises Invalid."""
-    reader = _Reader(schema)
+def read(document: Any, schema: Schema, *, like_builtins: bool = False) -> Change:
+    """A Swipe One contact: built-ins by name, custom properties flat or under customProperties. Raises Invalid.
+
+    `like_builtins`: new custom properties may be called as built-in ones are.
+    """
+    reader = _Reader(schema, like_builtins)
     if not isinstance(document, dict):
         raise Invalid([Problem("", "give a contact as an object")])
     reader.take(document)
@@ -48,8 +55,9 @@ def read(document: Any, schema: Schema) -> Change:
 
 
 class _Reader:
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, like_builtins: bool) -> None:
         self.schema = schema
+        self.like_builtins = like_builtins
         self.change = Change()
         self.problems: list[Problem] = []
 
@@ -110,7 +118,7 @@ class _Reader:
         name = clean(name).strip()
         known = self.schema.get(CUSTOM + name)
         if known is None:
-            name = properties.check_name(name)
+            name = properties.check_name(name, like_builtin=self.like_builtins)
             if is_missing(value):
                 return
             kind = self.change.declares.setdefault(name, kind_of(value))
@@ -144,12 +152,28 @@ def _upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
         contact = _find(workspace, change)
         is_new = contact is None
         contact = contact or Contact(workspace=workspace)
-        if apply(contact, change) or is_new:
-            contact.updated_at = timezone.now()
-            if is_new:
-                contact.created_at = contact.updated_at
-            contact.save()
+        _save(contact, replace(change, lifecycle=change.lifecycle or Status.ACTIVE))
     return contact, is_new
+
+
+def update(workspace: Workspace, contact_id: int, change: Change) -> Contact:
+    """The contact with this id, also one in the trash, brought up to date. Raises Contact.DoesNotExist, Invalid."""
+    with transaction.atomic():
+        properties.hold_types(workspace)
+        for problems in settle(workspace, [change]).values():  # before the contact's own lock, as _upsert does
+            raise Invalid(problems)
+        contact = workspace.contacts.select_for_update().get(pk=contact_id)
+        _save(contact, change)
+    return contact
+
+
+def _save(contact: Contact, change: Change) -> None:
+    is_new = contact._state.adding
+    if apply(contact, change) or is_new:
+        contact.updated_at = timezone.now()
+        if is_new:
+            contact.created_at = contact.updated_at
+        contact.save()
 
 
 def settle(workspace: Workspace, changes: Sequence[Change]) -> dict[int, list[Problem]]:
@@ -207,10 +231,16 @@ def apply(contact: Contact, change: Change) -> bool:
     for column, value in change.columns.items():
         setattr(contact, column, value)
     contact.profile = _merged(contact.profile, change.profile)
-    contact.custom = _merged(contact.custom, change.custom)
+    contact.tags = _tagged(contact.tags, change)
+    contact.custom = _merged({} if change.all_custom else contact.custom, change.custom)
     contact.substitution_tags = _merged(contact.substitution_tags, change.substitution_tags)
-    contact.lifecycle = Status.ACTIVE
+    contact.lifecycle = change.lifecycle or contact.lifecycle
     return _state(contact) != before
+
+
+def _tagged(held: list[str], change: Change) -> list[str]:
+    gone = {fold(tag) for tag in change.tags_removed}
+    return list(dict.fromkeys(tag for tag in [*held, *change.tags_added] if fold(tag) not in gone))
 
 
 def _merged(held: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from contacts.refresh import SnapshotBusy
 from segments.dialects import segmenter, swipeone, tiledesk
+from workspaces.logins import TooManyLogins
 from workspaces.problems import Conflict, Invalid, Problem, shortened
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,8 @@ def answer(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     """REST framework's exception handler: the body is written by the dialect of the view."""
     view = context["view"]
     status, code, message, problems, headers = _told(error, view, context["request"])
-    body = getattr(view, "dialect", swipeone).write_error(status, code, message, shortened(problems))
+    dialect = getattr(view, "dialect", None) or swipeone
+    body = dialect.write_error(status, code, message, shortened(problems))
     if isinstance(body, str):
         return HttpResponse(body, status=status, content_type="text/plain", headers=headers)
     return Response(body, status, headers=headers)
@@ -43,6 +45,8 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
             return 503, "busy", "Many contacts are being taken in just now; try again soon.", [], later
         case RequestDataTooBig():
             return 413, "too_large", "The body is too large.", [], {}
+        case TooManyLogins():
+            return 429, "throttled", str(error), [], {"Retry-After": str(error.seconds)}
         case exceptions.ParseError():
             return 400, "invalid", "Invalid input", [Problem("", str(error.detail))], {}
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
@@ -60,7 +64,7 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
 _BASES = [
     (re.compile(r"/api/segments/?$"), segmenter),
     (re.compile(r"/api(/|$)"), swipeone),
-    (re.compile(r"/(v[123]|[0-9a-f]{24})(/|$)"), tiledesk),
+    (re.compile(r"/(v[123]|auth|projects|[0-9a-f]{24})(/|$)"), tiledesk),
 ]
 
 

@@ -11,9 +11,13 @@ from segmenter import health
 from segmenter.json import JSONParser, LinesParser
 from segments.api import SegmentViewSet
 from segments.dialects import segmenter, tiledesk
+from segments.leads import LeadViewSet
 from segments.pin_api import PinViewSet
+from segments.projects import ProjectViewSet
+from workspaces import admin_login
 from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
 from workspaces.signin import SignInView
+from workspaces.signup import SignUpView
 
 _WORKSPACE = r"workspaces/(?P<workspace_id>[^/]+)"
 _SEGMENT = r"segments/(?P<segment_id>[^/]+)"
@@ -45,7 +49,13 @@ _AS_PERSON: dict[str, Any] = {
 }
 
 projects = [
-    re_path(r"^(?:v[123]/)?auth/signin/?$", SignInView.as_view()),
+    re_path(r"^(?:v[123]/)?auth/signin/?$", SignInView.as_view(dialect=tiledesk)),
+    re_path(r"^(?:v[123]/)?auth/signup/?$", SignUpView.as_view(dialect=tiledesk)),
+    re_path(r"^(?:v[123]/)?projects/?$", ProjectViewSet.as_view({"get": "list"}, **_AS_PERSON)),
+    re_path(
+        r"^(?:v[123]/)?projects/(?P<workspace_id>[^/]+)/?$",
+        ProjectViewSet.as_view({"get": "retrieve"}, **_AS_PERSON),
+    ),
     re_path(
         rf"{_PROJECT}/segments/?$",
         SegmentViewSet.as_view({"get": "list", "post": "create"}, **_AS_PERSON),
@@ -56,12 +66,31 @@ projects = [
     ),
 ]
 
+_LEAD = rf"{_PROJECT}/leads/(?P<lead_id>[^/]+)"
+
+
+def _leads(path: str, **actions: Any) -> URLPattern:
+    return re_path(rf"{path}/?$", LeadViewSet.as_view(actions, **_AS_PERSON))
+
+
+projects += [
+    _leads(rf"{_PROJECT}/leads", get="list", post="create"),
+    _leads(rf"{_PROJECT}/leads/csv", get="export"),
+    _leads(_LEAD, get="retrieve", put="update", delete="destroy"),
+    _leads(rf"{_LEAD}/physical", delete="erase"),
+    _leads(rf"{_LEAD}/attributes", patch="attributes"),
+    _leads(rf"{_LEAD}/properties", post="properties", patch="properties"),
+    _leads(rf"{_LEAD}/tag", put="add_tags"),
+    _leads(rf"{_LEAD}/tag/(?P<tag>.+?)", delete="remove_tag"),
+]
+
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^api/schema/?$", SpectacularJSONAPIView.as_view(), name="schema"),
     re_path("^api/docs/?$", SpectacularSwaggerSplitView.as_view(), name="docs"),
     path("api/", include(api)),
     path("healthz", health.alive),
     path("readyz", health.ready),
+    path("admin/login/", admin_login.login),
     path("admin/", admin.site.urls),
     path("", health.home),
     *projects,

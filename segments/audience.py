@@ -11,13 +11,15 @@ import numpy as np
 import polars as pl
 from pyroaring import BitMap64
 
-from contacts import facets
+from contacts import facets, snapshot
+from contacts.columns import ID
 from contacts.facets import Facets, Histogram
 from contacts.models import Contact, Status
 from contacts.refresh import Ids
 from contacts.schema import Schema
 from contacts.snapshot import Layer
-from segments.evaluation import evaluate
+from segments import fulltext, ordering
+from segments.evaluation import Read, evaluate
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.check import find_property
@@ -92,6 +94,21 @@ class Audience:
         """How a number or date is spread among the members. It must be one of those read with the audience."""
         return facets.histogram(self.layers, find_property(self.schema, reference), self.schema.zone, most_bins)
 
+    def ordered(
+        self, reference: str = "", start: int = 0, limit: int | None = None, *, descending: bool = False
+    ) -> Ids:
+        """Ids of the members in order of a property that was read with the audience; if none is named, of id.
+
+        Those without a value come as if it were the lowest; those with equal ones by id.
+        """
+        columns = [ID, *filter(None, [reference])]
+        parts = [layer.frame.select(columns).filter(mask) for layer, mask in facets.visible(self.layers)]
+        return ordering.ids(parts, start, limit, descending=descending)
+
+    def with_words(self, words: Sequence[str], references: Sequence[str]) -> "Audience":
+        """Those in whose texts all of these words occur. The properties must be ones that were read with it."""
+        return self._with(fulltext.found(layer, mask, words, references) for layer, mask in self.layers)
+
     def __and__(self, other: "Audience") -> "Audience":
         """Those who are in both. The two must come from one call of `several`, and so from one moment."""
         return self._with(left & right for left, right in self._pairs(other))
@@ -156,10 +173,14 @@ def matching(workspace: Workspace, rule: Rule, now: int | None = None, also: Col
 
 
 def several(
-    workspace: Workspace, wanted: Sequence[Wanted], now: int | None = None, also: Collection[str] = ()
+    workspace: Workspace,
+    wanted: Sequence[Wanted],
+    now: int | None = None,
+    also: Collection[str] = (),
+    read: Read = snapshot.read,
 ) -> list[Audience]:
     """Who each of these rules finds, all at one moment and in one pass. Raises Invalid, SnapshotBusy."""
-    done = evaluate(workspace, wanted, now, also)
+    done = evaluate(workspace, wanted, now, also, read)
     reading = done.reading
     return [
         Audience(workspace, list(zip(reading.layers, masks, strict=True)), done.now, reading.people, reading.schema)

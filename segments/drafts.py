@@ -152,7 +152,7 @@ def _rule(segment: Segment, draft: Draft) -> list[Problem]:
     problems: list[Problem] = []
     for name in draft.declares:
         try:
-            properties.check_name(name)
+            properties.check_name(name, like_builtin=draft.like_builtins)
         except Refused as error:
             problems.append(Problem("criteria", f"{CUSTOM}{name} {error}"))
     try:

@@ -22,6 +22,8 @@ from segments.rules.tree import Rule, conditions
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
+Read = Callable[[Workspace, Collection[str]], Reading]
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -40,7 +42,7 @@ def evaluate(
     wanted: Sequence[Wanted],
     now: int | None = None,
     also: Collection[str] = (),
-    read: Callable[[Workspace, Collection[str]], Reading] = snapshot.read,
+    read: Read = snapshot.read,
 ) -> Evaluation:
     """`also`: references of further properties that the layers are to hold; `read`: where the people come from.
 

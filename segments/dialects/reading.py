@@ -37,6 +37,7 @@ class Draft:
     fields: dict[str, str] = field(default_factory=dict)  # what else a segment keeps, by the model's names
     persons: list[Json] | None = None  # contacts sent with it, to be those pinned in; None in it: unreadable
     people: list[Person] = field(default_factory=list)  # who the persons turned out to be, once they are saved
+    like_builtins: bool = False  # what it declares may be called as built-in properties are
     problems: list[Problem] = field(default_factory=list)  # found while reading; reported with all others
 
     @property
