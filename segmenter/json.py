@@ -11,6 +11,8 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+DEEPEST = 150  # whatever reads a document may recurse into it; a rule of ten levels takes about fifty
+
 
 class BodyTooLarge(APIException):
     status_code = 413
@@ -28,9 +30,23 @@ class JSONParser(BaseParser):
         if len(body) > settings.BODY_LIMIT:
             raise BodyTooLarge(f"The body is larger than {settings.BODY_LIMIT // 2**20} MB.")
         try:
-            return orjson.loads(body)
+            document = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise ParseError(f"line {error.lineno}, column {error.colno}: {error.msg}") from None
+        if body.count(b"[") + body.count(b"{") > DEEPEST and _deeper(document, DEEPEST):
+            raise ParseError(f"lists and objects are nested more than {DEEPEST} deep")
+        return document
+
+
+def _deeper(document: Any, most: int) -> bool:
+    """Whether lists and objects lie deeper in one another than so many. Level by level: nothing here may recurse."""
+    level = [document]
+    for _ in range(most + 1):
+        containers = [each for each in level if isinstance(each, list | dict)]
+        if not containers:
+            return False
+        level = [item for each in containers for item in (each.values() if isinstance(each, dict) else each)]
+    return True
 
 
 class JSONRenderer(BaseRenderer):
