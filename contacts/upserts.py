@@ -139,7 +139,21 @@ def upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
         return _upsert(workspace, change)
 
 
+def update(workspace: Workspace, contact_id: int, change: Change) -> Contact | None:
+    """Bring one contact up to date; None if there is none, or it is in the trash. Raises Invalid."""
+    with transaction.atomic():
+        properties.hold_types(workspace)
+        _settle(workspace, change)
+        live = workspace.contacts.exclude(lifecycle=Status.TRASHED)
+        contact = live.select_for_update().filter(pk=contact_id).first()
+        if contact and apply(contact, change):
+            contact.updated_at = timezone.now()
+            contact.save()
+    return contact
+
+
 def _upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
+    change.columns["lifecycle"] = Status.ACTIVE
     with transaction.atomic():
         properties.hold_types(workspace)
         _settle(workspace, change)
@@ -206,7 +220,6 @@ def apply(contact: Contact, change: Change) -> bool:
     contact.profile = _merged(contact.profile, change.profile)
     contact.custom = _merged(contact.custom, change.custom)
     contact.substitution_tags = _merged(contact.substitution_tags, change.substitution_tags)
-    contact.lifecycle = Status.ACTIVE
     return _state(contact) != before
 
 

@@ -5,19 +5,30 @@ from typing import Any
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
-from contacts.api import ContactViewSet
 from segmenter import health
 from segments.api import SegmentViewSet
 from segments.dialects import tiledesk
+from segments.people_api import PeopleViewSet
+from segments.tags_api import TagViewSet
 from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
 from workspaces.signin import SignInView
 
 _WORKSPACE = r"workspaces/(?P<workspace_id>[^/]+)"
 _SEGMENT = r"segments/(?P<segment_id>[^/]+)"
+_CONTACT = r"contacts/(?P<contact>[^/]+)"
+_TAG = r"tags/(?P<tag_id>[^/]+)"
 
 api = [
     re_path(rf"^{_WORKSPACE}/segments/?$", SegmentViewSet.as_view({"get": "list", "post": "create"})),
-    re_path(rf"^{_WORKSPACE}/contacts/?$", ContactViewSet.as_view({"post": "create"})),
+    re_path(rf"^{_WORKSPACE}/contacts/?$", PeopleViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(rf"^{_WORKSPACE}/contacts/search/?$", PeopleViewSet.as_view({"post": "search"})),
+    re_path(rf"^{_WORKSPACE}/statuses/?$", PeopleViewSet.as_view({"get": "statuses"})),
+    re_path(rf"^{_CONTACT}/?$", PeopleViewSet.as_view({"get": "retrieve"})),
+    re_path(rf"^{_CONTACT}/status/?$", PeopleViewSet.as_view({"put": "set_status"})),
+    re_path(rf"^{_CONTACT}/tags/?$", PeopleViewSet.as_view({"post": "set_tags"})),
+    re_path(rf"^{_WORKSPACE}/tags/?$", TagViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(rf"^{_TAG}/?$", TagViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
+    re_path(rf"^{_TAG}/contacts/?$", TagViewSet.as_view({"get": "contacts"})),
     re_path(rf"^{_WORKSPACE}/segments/explain/?$", SegmentViewSet.as_view({"post": "explain_draft"})),
     re_path(rf"^{_SEGMENT}/?$", SegmentViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     re_path(rf"^{_SEGMENT}/contacts/?$", SegmentViewSet.as_view({"get": "contacts"})),
