@@ -9,6 +9,7 @@ from segmenter import health
 from segments.api import SegmentViewSet
 from segments.dialects import tiledesk
 from segments.people_api import PeopleViewSet
+from segments.properties_api import ContactPropertyViewSet, PropertyViewSet
 from segments.tags_api import TagViewSet
 from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
 from workspaces.signin import SignInView
@@ -29,8 +30,21 @@ api = [
     re_path(rf"^{_WORKSPACE}/tags/?$", TagViewSet.as_view({"get": "list", "post": "create"})),
     re_path(rf"^{_TAG}/?$", TagViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     re_path(rf"^{_TAG}/contacts/?$", TagViewSet.as_view({"get": "contacts"})),
+    re_path(rf"^{_WORKSPACE}/contact-properties/?$", ContactPropertyViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(r"^contact-properties/(?P<property_id>[^/]+)/?$", ContactPropertyViewSet.as_view({"get": "retrieve"})),
+    re_path(rf"^{_WORKSPACE}/properties/?$", PropertyViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(
+        rf"^{_WORKSPACE}/properties/(?P<name>.+?)/?$",  # a name may hold a slash
+        PropertyViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
+    ),
     re_path(rf"^{_WORKSPACE}/segments/explain/?$", SegmentViewSet.as_view({"post": "explain_draft"})),
-    re_path(rf"^{_SEGMENT}/?$", SegmentViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
+    re_path(rf"^{_WORKSPACE}/segments/preview/?$", SegmentViewSet.as_view({"post": "preview"})),
+    re_path(
+        rf"^{_SEGMENT}/?$",
+        SegmentViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    re_path(rf"^{_SEGMENT}/count/?$", SegmentViewSet.as_view({"get": "count"})),
+    re_path(rf"^{_SEGMENT}/overlap/?$", SegmentViewSet.as_view({"get": "overlap"})),
     re_path(rf"^{_SEGMENT}/contacts/?$", SegmentViewSet.as_view({"get": "contacts"})),
     re_path(rf"^{_SEGMENT}/explain/(?P<contact>[^/]+)/?$", SegmentViewSet.as_view({"get": "explain"})),
 ]
