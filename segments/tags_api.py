@@ -9,6 +9,7 @@ from rest_framework.viewsets import ViewSet
 
 from contacts import tags
 from contacts.models import Tag
+from contacts.refresh import refresh
 from contacts.values import iso, milliseconds
 from segments import people_api, tag_changes
 from segments.dialects import swipeone
@@ -38,6 +39,7 @@ class TagViewSet(ViewSet):
         wanted = _wanted({"label": tag.label, "color": tag.color, **sent} if isinstance(sent, dict) else None)
         if wanted.label != tag.label:
             tag = tag_changes.rename(tag, wanted.label)
+            refresh(tag.workspace)  # takes in everybody who carries it
         if wanted.color != tag.color:
             tag.color = wanted.color
             tag.save(update_fields=["color"])
