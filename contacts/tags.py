@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from contacts import catalogue
@@ -73,18 +74,27 @@ def listed(workspace: Workspace) -> list[tuple[Tag, int]]:
 def named(workspace: Workspace, wanted: Sequence[Wanted]) -> list[Tag]:
     """The tags of these labels, or else of these names; those that there are not are made."""
     with transaction.atomic():
-        lock("tags", workspace.pk)
-        tags = list(workspace.tags.all())
-        by_key, by_name = {tag.key: tag for tag in tags}, {tag.name: tag for tag in tags}
-        found = []
-        for each in wanted:
-            tag = by_key.get(key(each.label)) or by_name.get(each.label)
-            if tag is None:
-                tag = _tag(workspace, each, by_name)
-                by_key[tag.key] = by_name[tag.name] = tag
-            found.append(tag)
-        Tag.objects.bulk_create({tag.pk: tag for tag in found if tag._state.adding}.values())
-    return found
+        if len(held := _held(workspace, wanted)) < len(set(wanted)):
+            lock("tags", workspace.pk)
+            held = _held(workspace, wanted)
+            names = set(workspace.tags.values_list("name", flat=True))
+            made: dict[str, Tag] = {}
+            for each in wanted:
+                if each not in held:
+                    tag = made.setdefault(key(each.label), _tag(workspace, each, names))
+                    names.add(tag.name)
+                    held[each] = tag
+            Tag.objects.bulk_create(made.values())
+    return [held[each] for each in wanted]
+
+
+def _held(workspace: Workspace, wanted: Sequence[Wanted]) -> dict[Wanted, Tag]:
+    """The tags that there are."""
+    keys = {each: key(each.label) for each in wanted}
+    found = workspace.tags.filter(Q(key__in=keys.values()) | Q(name__in=[each.label for each in wanted]))
+    by_key, by_name = {tag.key: tag for tag in found}, {tag.name: tag for tag in found}
+    picked = {each: by_key.get(keys[each]) or by_name.get(each.label) for each in wanted}
+    return {each: tag for each, tag in picked.items() if tag}
 
 
 def make(workspace: Workspace, wanted: Wanted) -> Tag:

@@ -23,10 +23,12 @@ def rename(tag: Tag, label: str) -> Tag:
     Raises Invalid where there is a tag of that label, for the two would become one; Conflict where a segment names it,
     for that segment would find people whom it did not find before.
     """
-    workspace, old = tag.workspace, fold(tag.label)
+    workspace = tag.workspace
     with transaction.atomic():
         for word in ("segments", "types", "snapshot", "tags"):  # in this order everywhere
             lock(word, workspace.pk)
+        tag = workspace.tags.get(pk=tag.pk)  # somebody may have renamed it just now
+        old = fold(tag.label)
         carried = _carried(workspace)
         if fold(label) != old:
             _check_free(workspace, label, carried)

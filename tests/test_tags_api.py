@@ -244,6 +244,22 @@ def test_a_tag_is_made_once_however_many_name_it_at_the_same_time(shop, api):
     assert tags_of(api)["New"]["contactCount"] == 12
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_renames_at_once_leave_the_tag_with_those_who_carry_it(people, api):
+    tag = api.post(TAGS, {"label": "VIP"}).json()["data"]["tag"]["_id"]
+
+    def renamed(label):
+        try:
+            return Api(api.key).patch(f"/api/tags/{tag}", {"label": label}).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(renamed, [f"New {number}" for number in range(8)])) == {200}
+    label = Tag.objects.get(pk=tag).label
+    assert (carried()["Ana"], carried()["Bo"]) == ([label, "beta"], [label])
+
+
 # --- whose tags -------------------------------------------------------------------------------------------------
 
 
