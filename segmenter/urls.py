@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from segmenter import health
 from segments.api import SegmentViewSet
@@ -70,6 +71,8 @@ projects = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    re_path("^api/schema/?$", SpectacularJSONAPIView.as_view(), name="schema"),
+    re_path("^api/docs/?$", SpectacularSwaggerSplitView.as_view(), name="docs"),
     path("api/", include(api)),
     path("healthz", health.alive),
     path("readyz", health.ready),

@@ -9,7 +9,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contacts import columns
+from contacts import columns, texts
 from contacts.properties import declare_tags
 from contacts.refresh import refresh
 from contacts.schema import Schema, custom_type, tag_type
@@ -177,6 +177,7 @@ def small_bounds(request, settings, monkeypatch):
     way or the other."""
     settings.SNAPSHOT_DELTA_BEFORE_MERGE, settings.SNAPSHOT_CHUNK = 6, 40
     monkeypatch.setattr(columns, "FEW_VALUES", request.param)
+    monkeypatch.setattr(texts, "FEWEST", 1)
 
 
 SWEEP = [
