@@ -35,7 +35,7 @@ api = [
     re_path(r"^contact-properties/(?P<property_id>[^/]+)/?$", ContactPropertyViewSet.as_view({"get": "retrieve"})),
     re_path(rf"^{_WORKSPACE}/properties/?$", PropertyViewSet.as_view({"get": "list", "post": "create"})),
     re_path(
-        rf"^{_WORKSPACE}/properties/(?P<name>.+?)/?$",  # a name may hold a slash
+        rf"^{_WORKSPACE}/properties/(?P<property_name>.+?)/?$",  # a name may hold a slash
         PropertyViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
     ),
     re_path(rf"^{_WORKSPACE}/segments/explain/?$", SegmentViewSet.as_view({"post": "explain_draft"})),

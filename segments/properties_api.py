@@ -100,9 +100,9 @@ class PropertyViewSet(ViewSet):
         created = property_changes.create(workspace, asked["name"], Kind(asked["type"]), label, options)
         return Response(swipeone.success({"property": _property(created)}), 201)
 
-    def partial_update(self, request: Request, workspace_id: str, name: str) -> Response:
+    def partial_update(self, request: Request, workspace_id: str, property_name: str) -> Response:
         workspace = workspace_of(request, workspace_id)
-        reference = _reference(workspace, name)
+        reference = _reference(workspace, property_name)
         asked = _read(request.data, "label type addOptions removeOptions segments dropRejects dryRun")
         if not asked.keys() & {"label", "type", "addOptions", "removeOptions"}:
             raise Invalid([Problem("", "say what to change: label, type, addOptions or removeOptions")])
@@ -123,9 +123,9 @@ class PropertyViewSet(ViewSet):
         return _changed(asked, changed.deleted, property=_property(changed.property), values=values,
                         optionsLeftOut=changed.options_left_out)  # fmt: skip
 
-    def destroy(self, request: Request, workspace_id: str, name: str) -> Response:
+    def destroy(self, request: Request, workspace_id: str, property_name: str) -> Response:
         workspace = workspace_of(request, workspace_id)
-        reference = _reference(workspace, name, tags=True)
+        reference = _reference(workspace, property_name, tags=True)
         asked = _read(request.query_params.dict(), "instead segments dryRun")
         deletion = property_changes.delete(
             workspace,
