@@ -14,7 +14,7 @@ from rest_framework.request import Request
 
 from workspaces.problems import Invalid, Problem
 
-# Levels of lists and objects. A rule of ten levels takes about fifty; what is stored is shown again, a few further down.
+# Levels of lists and objects. A rule of ten takes about fifty; what is stored is shown again, a few further down.
 DEEPEST = 100
 
 
