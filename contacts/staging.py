@@ -94,6 +94,8 @@ def merge(cursor: psycopg.Cursor[Any], workspace_id: str, rows: Sequence[Row]) -
 
     Raises Raced.
     """
+    if not rows:
+        return Merged([], 0, set())
     new = sum(row[0] is None for row in rows)
     fresh = [id_ for (id_,) in cursor.execute(_NEW_IDS, [new])]
     coming = iter(fresh)  # ascending in the order of the rows

@@ -67,16 +67,17 @@ def listed(workspace: Workspace) -> list[tuple[Tag, int]]:
     counts = {key(str(each.value)): each.count for each in found}
     tags = {tag.key: tag for tag in workspace.tags.all()}
     if counts.keys() - tags.keys():
-        tags |= {tag.key: tag for tag in named(workspace, [Wanted(str(each.value)) for each in found])}
+        carried = [Wanted(str(each.value)) for each in found]
+        tags |= {tag.key: tag for tag in named(workspace, carried, by_name=False)}
     return [(tag, counts.get(tag.key, 0)) for tag in sorted(tags.values(), key=lambda tag: (fold(tag.label), tag.pk))]
 
 
-def named(workspace: Workspace, wanted: Sequence[Wanted]) -> list[Tag]:
+def named(workspace: Workspace, wanted: Sequence[Wanted], *, by_name: bool = True) -> list[Tag]:
     """The tags of these labels, or else of these names; those that there are not are made."""
     with transaction.atomic():
-        if len(held := _held(workspace, wanted)) < len(set(wanted)):
+        if len(held := _held(workspace, wanted, by_name)) < len(set(wanted)):
             lock("tags", workspace.pk)
-            held = _held(workspace, wanted)
+            held = _held(workspace, wanted, by_name)
             names = set(workspace.tags.values_list("name", flat=True))
             made: dict[str, Tag] = {}
             for each in wanted:
@@ -88,12 +89,12 @@ def named(workspace: Workspace, wanted: Sequence[Wanted]) -> list[Tag]:
     return [held[each] for each in wanted]
 
 
-def _held(workspace: Workspace, wanted: Sequence[Wanted]) -> dict[Wanted, Tag]:
+def _held(workspace: Workspace, wanted: Sequence[Wanted], by_name: bool) -> dict[Wanted, Tag]:
     """The tags that there are."""
-    keys = {each: key(each.label) for each in wanted}
-    found = workspace.tags.filter(Q(key__in=keys.values()) | Q(name__in=[each.label for each in wanted]))
-    by_key, by_name = {tag.key: tag for tag in found}, {tag.name: tag for tag in found}
-    picked = {each: by_key.get(keys[each]) or by_name.get(each.label) for each in wanted}
+    keys, names = {each: key(each.label) for each in wanted}, [each.label for each in wanted if by_name]
+    found = workspace.tags.filter(Q(key__in=keys.values()) | Q(name__in=names))
+    of_key, of_name = {tag.key: tag for tag in found}, {tag.name: tag for tag in found if by_name}
+    picked = {each: of_key.get(keys[each]) or of_name.get(each.label) for each in wanted}
     return {each: tag for each, tag in picked.items() if tag}
 
 

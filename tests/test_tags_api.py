@@ -87,6 +87,14 @@ def test_tags_that_look_alike_in_addresses_have_names_of_their_own(api):
     assert names == ["c", "c-2", "c-3", "tag", "tag-2"]
 
 
+def test_a_label_that_is_another_tags_name_is_a_tag_of_its_own(api, people):
+    api.post(TAGS, {"label": "Küche-5!"})  # its name is küche-5, which a contact then carries as a label
+    add(people, "Eve", tags=["küche-5"])
+    assert {label: each["contactCount"] for label, each in tags_of(api).items() if "5" in label} == {
+        "Küche 5": 1, "Küche-5!": 0, "küche-5": 1,
+    }  # fmt: skip
+
+
 # --- the tags of a contact --------------------------------------------------------------------------------------
 
 
