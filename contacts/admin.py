@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from contacts import properties, upserts
+from contacts import keys, properties, upserts
 from contacts.builtin import BUILTIN
 from contacts.models import MOST_PROPERTIES, Contact, Property, SubstitutionTag
 from contacts.schema import CUSTOM, Schema
@@ -236,7 +236,7 @@ class ContactForm(forms.ModelForm):
     def check_external_id(self, workspace: Workspace) -> None:
         external_id = self.cleaned_data.get("external_id")
         if external_id and "external_id" in self.changed_data:
-            lock("external_id", workspace.pk, external_id.lower())  # the one of upserts
+            keys.hold(workspace.pk, [("externalId", external_id)])
             holder = workspace.contacts.filter(external_id=external_id).exclude(pk=self.instance.pk).first()
             if holder:
                 self.add_error("external_id", f"{holder} has this external id already.")

@@ -12,7 +12,7 @@ from contacts.values import Kind
 from workspaces.identifiers import id_of, is_id
 from workspaces.models import Workspace
 
-MOST_PROPERTIES = 500
+MOST_PROPERTIES = MOST_TAGS = 500  # all of them together are the columns of one query, of which PostgreSQL takes 1,664
 
 
 class Property(models.Model):

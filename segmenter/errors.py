@@ -4,6 +4,7 @@ import logging
 import re
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -11,9 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contacts.refresh import SnapshotBusy
-from segments.dialects import swipeone, tiledesk
+from segments.dialects import segmenter, swipeone, tiledesk
 from workspaces.logins import TooManyLogins
-from workspaces.problems import Conflict, Invalid, Problem
+from workspaces.problems import Conflict, Invalid, Problem, shortened
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def answer(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     view = context["view"]
     status, code, message, problems, headers = _told(error, view, context["request"])
     dialect = getattr(view, "dialect", None) or swipeone
-    body = dialect.write_error(status, code, message, problems)
+    body = dialect.write_error(status, code, message, shortened(problems))
     if isinstance(body, str):
         return HttpResponse(body, status=status, content_type="text/plain", headers=headers)
     return Response(body, status, headers=headers)
@@ -42,6 +43,8 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
         case SnapshotBusy():
             later = {"Retry-After": str(error.retry_after_seconds)}
             return 503, "busy", "Many contacts are being taken in just now; try again soon.", [], later
+        case RequestDataTooBig():
+            return 413, "too_large", "The body is too large.", [], {}
         case TooManyLogins():
             return 429, "throttled", str(error), [], {"Retry-After": str(error.seconds)}
         case exceptions.ParseError():
@@ -59,6 +62,7 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
 
 # The dialect of an address for which there is no view, by how it begins.
 _BASES = [
+    (re.compile(r"/api/segments/?$"), segmenter),
     (re.compile(r"/api(/|$)"), swipeone),
     (re.compile(r"/(v[123]|auth|projects|[0-9a-f]{24})(/|$)"), tiledesk),
 ]

@@ -36,6 +36,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 
 MIDDLEWARE = [
@@ -134,6 +136,21 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "segmenter.json.AnyAccept",
     "EXCEPTION_HANDLER": "segmenter.errors.answer",
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "segmenter.openapi.document.TableSchema",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Segmenter",
+    "DESCRIPTION": "Segments over your contacts: who is in, how many and why, exactly and at once.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "PREPROCESSING_HOOKS": ["segmenter.openapi.document.with_plain_paths"],
+    "POSTPROCESSING_HOOKS": ["segmenter.openapi.document.with_components"],
 }
 
 SIMPLE_JWT = {

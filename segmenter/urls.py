@@ -4,12 +4,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from contacts.api import ContactViewSet
 from segmenter import health
+from segmenter.json import JSONParser, LinesParser
 from segments.api import SegmentViewSet
-from segments.dialects import tiledesk
+from segments.dialects import segmenter, tiledesk
 from segments.leads import LeadViewSet
+from segments.pin_api import PinViewSet
 from segments.projects import ProjectViewSet
 from workspaces import admin_login
 from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
@@ -19,12 +22,21 @@ from workspaces.signup import SignUpView
 _WORKSPACE = r"workspaces/(?P<workspace_id>[^/]+)"
 _SEGMENT = r"segments/(?P<segment_id>[^/]+)"
 
+_WITH_PERSONS: dict[str, Any] = {"dialect": segmenter}
+
 api = [
     re_path(rf"^{_WORKSPACE}/segments/?$", SegmentViewSet.as_view({"get": "list", "post": "create"})),
     re_path(rf"^{_WORKSPACE}/contacts/?$", ContactViewSet.as_view({"post": "create"})),
+    re_path(
+        rf"^{_WORKSPACE}/contacts/bulk/?$",
+        ContactViewSet.as_view({"post": "bulk"}, parser_classes=[JSONParser, LinesParser]),
+    ),
     re_path(rf"^{_WORKSPACE}/segments/explain/?$", SegmentViewSet.as_view({"post": "explain_draft"})),
+    re_path(r"^segments/?$", SegmentViewSet.as_view({"post": "create", "put": "update_named"}, **_WITH_PERSONS)),
     re_path(rf"^{_SEGMENT}/?$", SegmentViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     re_path(rf"^{_SEGMENT}/contacts/?$", SegmentViewSet.as_view({"get": "contacts"})),
+    re_path(rf"^{_SEGMENT}/pins/?$", PinViewSet.as_view({"get": "list", "put": "pin", "post": "pin"})),
+    re_path(rf"^{_SEGMENT}/pins/(?P<contact>[^/]+)/?$", PinViewSet.as_view({"delete": "unpin"})),
     re_path(rf"^{_SEGMENT}/explain/(?P<contact>[^/]+)/?$", SegmentViewSet.as_view({"get": "explain"})),
 ]
 
@@ -73,6 +85,8 @@ projects += [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    re_path("^api/schema/?$", SpectacularJSONAPIView.as_view(), name="schema"),
+    re_path("^api/docs/?$", SpectacularSwaggerSplitView.as_view(), name="docs"),
     path("api/", include(api)),
     path("healthz", health.alive),
     path("readyz", health.ready),

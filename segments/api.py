@@ -14,7 +14,7 @@ from contacts.schema import CUSTOM, Schema
 from segments import audience, drafts, explanations
 from segments.cursors import Cursor
 from segments.dialects import swipeone
-from segments.dialects.reading import Listing, Shown
+from segments.dialects.reading import Listing, Person, Shown
 from segments.drafts import Draft
 from segments.models import Segment
 from segments.references import Wanted
@@ -29,7 +29,7 @@ USUAL_LIMIT, HIGHEST_LIMIT = 10, 100
 
 
 class Dialect(Protocol):
-    """What the module of a dialect holds."""
+    """What the module of a dialect holds. One whose addresses have no list needs nothing for lists."""
 
     NAME: str
     UNIQUE_NAMES: bool
@@ -59,33 +59,41 @@ class SegmentViewSet(ViewSet):
         count = len(written) if listing.limit is None else found.count()
         return Response(self.dialect.write_list(written, count, listing))
 
-    def create(self, request: Request, workspace_id: str) -> Response:
-        workspace = workspace_of(request, workspace_id)
+    def create(self, request: Request, workspace_id: str = "") -> Response:
+        workspace = _workspace(request, workspace_id)
         draft = self.dialect.read_segment(request.data, properties.schema(workspace))
         segment = drafts.create(workspace, draft, author_of(request), unique_name=self.dialect.UNIQUE_NAMES)
         return self.answer(segment, self.dialect.CREATED, draft)
 
     def retrieve(self, request: Request, segment_id: str, workspace_id: str = "") -> Response:
-        return self.answer(_segment(request, segment_id, workspace_id))
+        return self.answer(segment_of(request, segment_id, workspace_id))
 
     def partial_update(self, request: Request, segment_id: str, workspace_id: str = "") -> Response:
-        segment = _segment(request, segment_id, workspace_id)
+        segment = segment_of(request, segment_id, workspace_id)
         schema = properties.schema(segment.workspace)
         draft = self.dialect.read_segment(request.data, schema, self.document(segment, schema))
         if draft.says_something:
             segment = drafts.update(segment, draft)
         return self.answer(segment, 200, draft)
 
+    def update_named(self, request: Request) -> Response:
+        """An update of the segment whose id the body names."""
+        named = request.data.get("id") if isinstance(request.data, dict) else None
+        if not isinstance(named, str):
+            raise Invalid([Problem("id", "give the id of a segment, as a text")])
+        return self.partial_update(request, named)
+
     def destroy(self, request: Request, segment_id: str, workspace_id: str = "") -> Response:
-        segment = _segment(request, segment_id, workspace_id)
+        segment = segment_of(request, segment_id, workspace_id)
         drafts.delete(segment)
         return self.answer(segment)
 
     def answer(self, segment: Segment, status: int = 200, draft: Draft | None = None) -> Response:
-        written = self.written(segment, properties.schema(segment.workspace))
-        return Response(self.dialect.write_one(written, _warnings(draft) if draft else ()), status)
+        draft = draft or Draft()
+        written = self.written(segment, properties.schema(segment.workspace), draft.people)
+        return Response(self.dialect.write_one(written, _warnings(draft)), status)
 
-    def written(self, segment: Segment, schema: Schema) -> dict[str, Any]:
+    def written(self, segment: Segment, schema: Schema, people: Sequence[Person] = ()) -> dict[str, Any]:
         return self.dialect.write_segment(
             Shown(
                 segment.pk,
@@ -96,6 +104,7 @@ class SegmentViewSet(ViewSet):
                 segment.created_at,
                 segment.updated_at,
                 segment.deleted_at is not None,
+                people,
             )
         )
 
@@ -103,8 +112,8 @@ class SegmentViewSet(ViewSet):
         return segment.sent_as(self.dialect.NAME) or self.dialect.write(segment.tree, schema)
 
     def contacts(self, request: Request, segment_id: str) -> Response:
-        segment = _segment(request, segment_id)
-        limit, after, before = _paging(request)
+        segment = segment_of(request, segment_id)
+        limit, after, before = paging(request)
         cursor = after or before
         people = audience.of(segment, cursor.now if cursor else None)
         page = people.page(limit, after.contact_id if after else 0, before.contact_id if before else None)
@@ -118,7 +127,7 @@ class SegmentViewSet(ViewSet):
         )
 
     def explain(self, request: Request, segment_id: str, contact: str) -> Response:
-        segment = _segment(request, segment_id)
+        segment = segment_of(request, segment_id)
         return _explained(segment.workspace, Wanted(segment.tree, segment), contact)
 
     def explain_draft(self, request: Request, workspace_id: str) -> Response:
@@ -142,9 +151,13 @@ def _explained(workspace: Workspace, wanted: Wanted, contact: str) -> Response:
     return _success({"explanation": {"contactId": contact, **explanation.as_json()}})
 
 
-def _segment(request: Request, segment_id: str, workspace_id: str = "") -> Segment:
+def _workspace(request: Request, workspace_id: str) -> Workspace:
+    return workspace_of(request, workspace_id) if workspace_id else caller_workspace(request)
+
+
+def segment_of(request: Request, segment_id: str, workspace_id: str = "") -> Segment:
     """The segment, if it is one of the caller's workspace; any other is as unknown as one that does not exist."""
-    workspace = workspace_of(request, workspace_id) if workspace_id else caller_workspace(request)
+    workspace = _workspace(request, workspace_id)
     segment = workspace.segments.live().filter(pk=segment_id).first() if is_id(segment_id) else None
     if segment is None:
         raise NotFound("Segment not found")
@@ -189,7 +202,7 @@ def _warnings(draft: Draft) -> list[str]:
     ]
 
 
-def _paging(request: Request) -> tuple[int, Cursor | None, Cursor | None]:
+def paging(request: Request) -> tuple[int, Cursor | None, Cursor | None]:
     """limit, searchAfter and searchBefore. Raises Invalid."""
     problems: list[Problem] = []
     text = request.query_params.get("limit", "") or str(USUAL_LIMIT)

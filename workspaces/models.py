@@ -156,6 +156,23 @@ class ApiKey(models.Model):
             unchanged.update(last_used_at=at)
 
 
+class KeptAnswer(models.Model):
+    """What a request with an Idempotency-Key was answered: see workspaces/idempotency.py."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="kept_answers")
+    key = models.CharField(max_length=255)
+    request = models.BinaryField()  # the digest of what was sent
+    answer = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="answer_kept_once_per_key")]
+        indexes = [models.Index(fields=["created_at"], name="kept_answer_by_age")]
+
+    def __str__(self) -> str:
+        return f"the answer to {self.key}"
+
+
 class Tally(models.Model):
     """How often somebody did something in a span of time: see workspaces/tallies.py. An unlogged table."""
 

@@ -15,9 +15,22 @@ class Problem:
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
 
+    def below(self, path: str) -> "Problem":
+        """The same of a part of a document, which stands at this path in the whole."""
+        return Problem(f"{path}.{self.path}" if self.path else path, self.message, self.allowed)
+
     def as_json(self) -> dict[str, object]:
         allowed = {"allowed": list(self.allowed)} if self.allowed else {}
         return {"path": self.path, "message": self.message, **allowed}
+
+
+MOST_TOLD = 1_000
+
+
+def shortened(problems: list[Problem]) -> list[Problem]:
+    """The first thousand, and how many more there are: an answer is to be read, and not to be larger than a request."""
+    more = len(problems) - MOST_TOLD
+    return problems if more <= 0 else [*problems[:MOST_TOLD], Problem("", f"and {more:,} more problems")]
 
 
 class Invalid(ValueError):

@@ -1,0 +1,129 @@
+"""The shapes of what the API takes and gives, by name."""
+
+from segmenter.openapi.operation import (
+    ANYTHING,
+    COUNT,
+    FLAG,
+    ID,
+    MOMENT,
+    OBJECT,
+    TEXT,
+    Json,
+    lists,
+    nullable,
+    ref,
+    shape,
+)
+
+_NULLABLE_TEXT = nullable(TEXT)
+
+SCHEMAS: dict[str, Json] = {
+    "Problem": shape({"path": TEXT, "message": TEXT}, allowed=lists(TEXT)),
+    # Swipe One, and our own
+    "SwipeOneError": shape({"status": {"enum": ["error", "fail"]}, "message": TEXT}, problems=lists(ref("Problem"))),
+    "Predicate": {
+        "description": "A condition, or a group of its own with type and predicates. A rule that conditions cannot say"
+        " is one on the property segmenter.rule, whose value is the rule in its stored form.",
+        "type": "object",
+        "properties": {
+            "property": TEXT,
+            "operator": TEXT,
+            "value": ANYTHING,
+            "dataType": TEXT,
+            "type": TEXT,
+            "predicates": lists(ref("Predicate")),
+        },
+    },
+    "Criteria": shape({"type": {"enum": ["and", "or"]}, "predicates": {**lists(ref("Predicate")), "minItems": 1}}),
+    "Segment": shape(
+        {
+            "_id": ID,
+            "workspaceId": ID,
+            "name": TEXT,
+            "criteria": ref("Criteria"),
+            "createdAt": MOMENT,
+            "updatedAt": MOMENT,
+        }
+    ),
+    "Contact": shape(
+        {
+            "_id": ID,
+            "name": _NULLABLE_TEXT,
+            "email": _NULLABLE_TEXT,
+            "firstName": _NULLABLE_TEXT,
+            "lastName": _NULLABLE_TEXT,
+            "fullName": _NULLABLE_TEXT,
+            "phone": _NULLABLE_TEXT,
+            "externalId": _NULLABLE_TEXT,
+            "tags": lists(TEXT),
+            "customProperties": OBJECT,
+            "substitutionTags": OBJECT,
+            "workspaceId": ID,
+            "createdAt": MOMENT,
+            "updatedAt": MOMENT,
+        }
+    ),
+    "ContactChange": {
+        "description": "Built-in properties by their names; custom ones flat or under customProperties. What is not"
+        " named stays as it is, null takes a value away.",
+        "type": "object",
+        "properties": {
+            "email": _NULLABLE_TEXT,
+            "externalId": _NULLABLE_TEXT,
+            "firstName": _NULLABLE_TEXT,
+            "lastName": _NULLABLE_TEXT,
+            "fullName": _NULLABLE_TEXT,
+            "phone": ANYTHING,
+            "tags": lists(TEXT),
+            "customProperties": OBJECT,
+            "substitutionTags": OBJECT,
+        },
+    },
+    "Rule": {
+        "description": 'A node of a rule in its stored form: {"property", "operator", "value"}, {"all": [...]},'
+        ' {"any": [...]}, {"not": ...} or {"segment": id}.',
+        "type": "object",
+    },
+    "Explanation": shape(
+        {
+            "contactId": ID,
+            "segment": nullable(ID),
+            "name": TEXT,
+            "in": FLAG,
+            "why": TEXT,
+            "changes": lists(ANYTHING),
+            "rule": nullable(OBJECT),
+            "pin": nullable(OBJECT),
+        }
+    ),
+    # Tiledesk
+    "TiledeskError": {
+        "anyOf": [
+            shape({"success": {"const": False}, "msg": TEXT}, problems=lists(ref("Problem"))),
+            shape({"error": TEXT}),
+        ]
+    },
+    "TiledeskFilter": {
+        "type": "object",
+        "properties": {"field": TEXT, "operator": TEXT, "value": ANYTHING},
+        "required": ["field", "operator"],
+    },
+    "TiledeskSegment": shape(
+        {
+            "_id": ID,
+            "id": ID,
+            "name": TEXT,
+            "match": {"enum": ["all", "any"]},
+            "filters": lists(ref("TiledeskFilter")),
+            "status": {"enum": [0, 100]},
+            "id_project": ID,
+            "createdBy": TEXT,
+            "createdAt": MOMENT,
+            "updatedAt": MOMENT,
+            "__v": COUNT,
+        },
+        warnings=lists(TEXT),
+    ),
+    "SignIn": shape({"success": {"const": True}, "token": TEXT, "user": OBJECT}),
+    "FormErrors": shape({"errors": lists(shape({"msg": TEXT, "param": TEXT, "location": TEXT}))}),
+}
