@@ -16,7 +16,7 @@ import polars as pl
 from contacts import columns, extract
 from contacts.columns import ID
 from contacts.schema import PropertyType
-from contacts.snapshot import Layer
+from contacts.snapshot import Layer, Reading
 from contacts.values import Kind, as_text, day_start, fold, is_day, is_missing, iso, local_day, milliseconds, span
 
 # Layers of a reading, each with the mask of those of its people who are meant; of hidden rows it may say anything.
@@ -79,6 +79,10 @@ def extremes(people: People, type_: PropertyType) -> tuple[Any, Any]:
     if together.is_empty():
         return None, None
     return _as_it_is(type_.kind, together.min()), _as_it_is(type_.kind, together.max())
+
+
+def everybody(reading: Reading) -> People:
+    return visible([(layer, pl.repeat(True, len(layer.frame), eager=True)) for layer in reading.layers])
 
 
 def visible(people: People) -> People:

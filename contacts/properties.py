@@ -1,9 +1,11 @@
 """Find and declare the properties of a workspace."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import cast
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.functional import SimpleLazyObject
 
 from contacts.builtin import BUILTIN
 from contacts.models import MOST_PROPERTIES, MOST_TAGS, Property, SubstitutionTag
@@ -22,6 +24,11 @@ def schema(workspace: Workspace) -> Schema:
     types = [custom_type(name, label, Kind(kind), pk) for pk, name, label, kind in custom]
     types += [tag_type(tag, pk) for pk, tag in tags]
     return Schema({type_.reference: type_ for type_ in types}, workspace.zone)
+
+
+def schema_if_needed(workspace: Workspace) -> Schema:
+    """The same, read when it is first used: not at all to echo what a client sent."""
+    return cast(Schema, SimpleLazyObject(lambda: schema(workspace)))
 
 
 def check_name(name: str, *, like_builtin: bool = False) -> str:

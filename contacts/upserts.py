@@ -156,13 +156,17 @@ def _upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
     return contact, is_new
 
 
-def update(workspace: Workspace, contact_id: int, change: Change) -> Contact:
-    """The contact with this id, also one in the trash, brought up to date. Raises Contact.DoesNotExist, Invalid."""
+def update(workspace: Workspace, contact_id: int, change: Change, *, in_trash: bool = False) -> Contact:
+    """The contact with this id, with `in_trash` also one in the trash, brought up to date.
+
+    Raises Contact.DoesNotExist, Invalid.
+    """
     with transaction.atomic():
         properties.hold_types(workspace)
         for problems in settle(workspace, [change]).values():  # before the contact's own lock, as _upsert does
             raise Invalid(problems)
-        contact = workspace.contacts.select_for_update().get(pk=contact_id)
+        held = workspace.contacts if in_trash else workspace.contacts.exclude(lifecycle=Status.TRASHED)
+        contact = held.select_for_update().get(pk=contact_id)
         _save(contact, change)
     return contact
 

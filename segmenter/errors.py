@@ -27,6 +27,8 @@ def answer(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     body = dialect.write_error(status, code, message, shortened(problems))
     if isinstance(body, str):
         return HttpResponse(body, status=status, content_type="text/plain", headers=headers)
+    if isinstance(error, Conflict):
+        body |= error.details
     return Response(body, status, headers=headers)
 
 
@@ -37,7 +39,7 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
     """Status, code, message, problems and headers."""
     match error:
         case Invalid():
-            return 400, "invalid", "Invalid input", error.problems, {}
+            return 400, "invalid", error.message, error.problems, {}
         case Conflict():
             return 409, "conflict", str(error), [], {}
         case SnapshotBusy():

@@ -14,13 +14,13 @@ from rest_framework.request import Request
 
 from workspaces.problems import Invalid, Problem
 
+# Levels of lists and objects. A rule of ten levels takes about fifty; what is stored is shown again, a few further down.
+DEEPEST = 100
+
 
 class BodyTooLarge(APIException):
     status_code = 413
     default_detail = "The body is too large."
-
-
-DEEPEST = 100  # levels of lists and objects; what is stored is shown again, a few levels further down
 
 
 def read(text: bytes, line: int = 1) -> Any:

@@ -4,8 +4,9 @@ import functools
 import itertools
 import operator
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,8 @@ from segments.references import Wanted
 from segments.rules.check import find_property
 from segments.rules.tree import All, Any, Rule
 from workspaces.models import Workspace
+
+Place = TypeVar("Place")
 
 
 @dataclass(frozen=True)
@@ -48,26 +51,34 @@ class Audience:
         return found
 
     def page(self, limit: int, after: int = 0, before: int | None = None) -> list[Contact]:
-        """The next members behind `after`, or with `before` the last ones in front of it; ascending, at most `limit`.
+        """The next members behind `after`, or with `before` the last in front of it; ascending, at most `limit`."""
+        if before is None:
+            return [contact for _, contact in self.present(limit, after, self.after, int)]
+        return [contact for _, contact in self.present(limit, before, self.before, int, backwards=True)]
 
-        Somebody deleted since the audience was read is left out and the next one taken: a short page is the last.
+    def present(
+        self,
+        limit: int,
+        start: Place,
+        beyond: Callable[[Place, int], list[Place]],
+        id_at: Callable[[Place], int],
+        *,
+        backwards: bool = False,
+    ) -> list[tuple[Place, Contact]]:
+        """The members whom `beyond` finds behind a place, or backwards in front of it, and where each stands.
+
+        Somebody deleted since the audience was read is left out and the next one taken: fewer than `limit` are all.
         """
-        found: list[Contact] = []
-        while len(found) < limit:
-            missing = limit - len(found)
-            ids = self.after(after, missing) if before is None else self.before(before, missing)
-            if not ids:
-                break
-            still_there = self._contacts(ids)
-            if before is None:
-                found, after = found + still_there, ids[-1]
-            else:
-                found, before = still_there + found, ids[0]
+        found: list[tuple[Place, Contact]] = []
+        while len(found) < limit and (places := beyond(start, limit - len(found))):
+            held = self._held([id_at(place) for place in places])
+            still_there = [(place, held[id_at(place)]) for place in places if id_at(place) in held]
+            found = still_there + found if backwards else found + still_there
+            start = places[0] if backwards else places[-1]
         return found
 
-    def _contacts(self, ids: Collection[int]) -> list[Contact]:
-        held = self.workspace.contacts.exclude(lifecycle=Status.TRASHED).in_bulk(ids)
-        return [held[id_] for id_ in ids if id_ in held]
+    def _held(self, ids: Collection[int]) -> dict[int, Contact]:
+        return self.workspace.contacts.exclude(lifecycle=Status.TRASHED).in_bulk(ids)
 
     def after(self, contact_id: int, limit: int) -> list[int]:
         """The ids of the first members behind this one, at most `limit`, ascending."""
@@ -83,7 +94,9 @@ class Audience:
         """Members picked at random, in order of id: the same ones for the same seed and people."""
         members = np.concatenate([_NOBODY, *(_part(layer, mask, 0, len(mask)) for layer, mask in self.layers)])
         picked = np.random.default_rng(seed).choice(members, min(size, len(members)), replace=False)
-        return self._contacts(np.sort(picked).tolist())
+        ids = np.sort(picked).tolist()
+        held = self._held(ids)
+        return [held[id_] for id_ in ids if id_ in held]
 
     def facets(self, reference: str, limit: int = 20, containing: str = "") -> Facets:
         """The most frequent values of a property among the members. It must be one of those read with the audience."""

@@ -42,7 +42,8 @@ def delete(segment: Segment) -> None:
     with transaction.atomic():
         if users := usage.users(segment):  # which takes the lock of drafts
             names = listed((each.name for each in users), "and")
-            raise Conflict(f"{segment.name} is used by {names}; change these first.")
+            details = {"segments": [each.as_json() for each in users]}
+            raise Conflict(f"{segment.name} is used by {names}; change these first.", details)
         segment.deleted_at = segment.updated_at = timezone.now()
         segment.save(update_fields=["deleted_at", "updated_at"])
 

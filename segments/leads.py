@@ -142,7 +142,7 @@ def _tagged_lead(request: Request, workspace_id: str, lead_id: str) -> Contact:
 
 def _update(lead: Contact, change: Change) -> Contact:
     try:
-        return upserts.update(lead.workspace, lead.pk, change)
+        return upserts.update(lead.workspace, lead.pk, change, in_trash=True)
     except Contact.DoesNotExist:
         raise NotFound from None  # erased a moment ago
 

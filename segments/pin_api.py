@@ -11,8 +11,8 @@ from rest_framework.viewsets import ViewSet
 
 from contacts.models import contact_id, wire_id
 from contacts.values import Refused, clean, iso, milliseconds, moment_of, span
-from segments import pins
-from segments.api import paging, segment_of
+from segments import paging, pins
+from segments.api import USUAL_LIMIT, segment_of
 from segments.cursors import Cursor
 from segments.dialects.swipeone import success
 from segments.models import Pin, PinKind, Segment
@@ -24,9 +24,10 @@ from workspaces.problems import Invalid, Problem, listed
 class PinViewSet(ViewSet):
     def list(self, request: Request, segment_id: str) -> Response:
         segment = segment_of(request, segment_id)
-        limit, after, before = paging(request)
+        asked = paging.read(request.query_params, USUAL_LIMIT)
         kind = _kind(request.query_params.get("kind") or "")
-        page = pins.page(segment, limit, after.contact_id if after else 0, before.contact_id if before else None, kind)
+        after, before = (cursor.contact_id if cursor else None for cursor in (asked.after, asked.before))
+        page = pins.page(segment, asked.limit, after or 0, before, kind)
         now = timezone.now()
         data = {
             "pins": [_written(pin, now) for pin in page],

@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import checks
 
+from contacts import tags
 from contacts.models import wire_id
+from contacts.tags import Wanted
 from segmenter.openapi.document import OPERATIONS
 from segments import drafts
 from segments.drafts import Draft
@@ -60,6 +62,8 @@ def known(transactional_db, settings):
     login = base64.b64encode(f"ana@shop.example:{PASSWORD}".encode()).decode()
     ids = {"workspace_id": shop.pk, "segment_id": segment.pk, "contact": wire_id(ana.pk), "contact_id": wire_id(ana.pk)}
     ids |= {"lead_id": wire_id(ana.pk), "tag": "vip"}
+    ids |= {"tag_id": tags.make(shop, Wanted("vip")).pk, "property_name": "plan"}
+    ids["property_id"] = wire_id(shop.properties.get(name="plan").pk)
     key = ApiKey.objects.issue(shop, "tests", "write")[1]
     return ids, {"/api": {"x-api-key": key}, "/v3": {"Authorization": f"Basic {login}"}}
 

@@ -6,12 +6,15 @@ The routes are those of the OpenAPI tables, which cannot lack one; a new kind of
 import base64
 import json
 import re
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from contacts import tags
 from contacts.models import Contact, wire_id
+from contacts.tags import Wanted
 from segmenter.openapi.document import OPERATIONS
 from segments import drafts
 from segments.drafts import Draft
@@ -32,7 +35,8 @@ UNKNOWN_CONTACT = wire_id(4_000_000_000)
 def furnished(name):
     """A workspace with one of everything, and the ids of these by the names that paths give them."""
     workspace = Workspace.objects.create(name=name)
-    declare(workspace, plan="text")
+    own = f"only in {name}"
+    declare(workspace, **{"plan": "text", own: "text"})
     someone = add(workspace, "Ana", plan="pro", email="ana@shop.example", external_id="7", tags=["vip"])
     segment = drafts.create(workspace, Draft("Pro", Condition("customProperties.plan", "is", "pro"), rule_given=True))
     contact = wire_id(someone.pk)
@@ -43,6 +47,9 @@ def furnished(name):
         "contact_id": contact,
         "lead_id": contact,
         "tag": "vip",
+        "tag_id": tags.make(workspace, Wanted("vip")).pk,
+        "property_id": wire_id(workspace.properties.get(name=own).pk),
+        "property_name": own,
     }
 
 
@@ -67,7 +74,9 @@ def asked(route, ids, headers):
     method, path = route.split(" ")
     body = next(iter(OPERATIONS[route].examples.values()), {})
     content = body if isinstance(body, str) else json.dumps(body)
-    answer = Client().generic(method, path.format(**ids), content, content_type="application/json", headers=headers)
+    answer = Client().generic(
+        method, quote(path.format(**ids)), content, content_type="application/json", headers=headers
+    )
     text = answer.content.decode() if not answer.streaming else b"".join(answer).decode()
     for name in re.findall(r"\{(\w+)\}", path):
         text = text.replace(ids[name], name)
@@ -78,7 +87,8 @@ def asked(route, ids, headers):
 
 def everything_of(workspace):
     contacts = Contact.objects.filter(workspace=workspace).order_by("id").values()
-    return list(contacts), list(Segment.objects.filter(workspace=workspace).order_by("id").values())
+    segments = Segment.objects.filter(workspace=workspace).order_by("id").values()
+    return list(contacts), list(segments), list(workspace.tags.values()), list(workspace.properties.values())
 
 
 @pytest.mark.parametrize("route", WITH_IDS)

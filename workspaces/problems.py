@@ -1,7 +1,8 @@
 """What is wrong with something that was sent: every problem, where it stands and what is allowed there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,18 @@ def shortened(problems: list[Problem]) -> list[Problem]:
 class Invalid(ValueError):
     """Something that cannot be taken as it was sent; nothing of it has been kept."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], message: str = "Invalid input") -> None:
         self.problems = list(problems)
+        self.message = message  # over HTTP, where it is documented word for word
         super().__init__("; ".join(map(str, self.problems)))
 
 
 class Conflict(ValueError):
-    """What the state of things does not allow."""
+    """What the state of things does not allow. `details`: who is in the way, for programs."""
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.details = details or {}
 
 
 def listed(words: Iterable[str], joiner: str = "or") -> str:

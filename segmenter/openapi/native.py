@@ -1,10 +1,28 @@
 """The requests that no other service has, in Swipe One's envelope."""
 
-from segmenter.openapi.operation import TEXT, Base, Operation, ref, shape
+from segmenter.openapi.operation import (
+    ANYTHING,
+    COUNT,
+    FLAG,
+    ID,
+    MOMENT,
+    NUMBER,
+    OBJECT,
+    TEXT,
+    Base,
+    Json,
+    Operation,
+    lists,
+    nullable,
+    ref,
+    shape,
+)
 from segmenter.openapi.swipeone import success
 
 NATIVE = Base("Segmenter's own", ("apiKey",), ref("SwipeOneError"))
 
+_TYPE: Json = {"enum": ["text", "number", "boolean", "date", "list", "opaque"]}
+_BREAKING: Json = {"enum": ["refuse", "delete"]}
 _EXPLANATION = success("explanation", ref("Explanation"), "Why this person is in or not.")
 
 OPERATIONS: dict[str, Operation] = {
@@ -17,5 +35,90 @@ OPERATIONS: dict[str, Operation] = {
         {200: _EXPLANATION},
         description="A key that may only read is enough. Give one of criteria and rule.",
         body=shape({"contactId": TEXT}, criteria=ref("Criteria"), rule=ref("Rule")),
+    ),
+    "POST /api/workspaces/{workspace_id}/segments/preview": Operation(
+        NATIVE,
+        "Show what a rule that nobody has saved would do",
+        {200: success("preview", ref("Preview"), "All at one moment.")},
+        description="A key that may only read is enough. Give one of criteria and rule. With segmentId it is counted"
+        " as if it were that segment's rule, with its pins, and `change` says whom saving would add and remove.",
+        body=shape(
+            {}, criteria=ref("Criteria"), rule=ref("Rule"), segmentId=nullable(TEXT), properties=nullable(lists(TEXT))
+        ),
+        examples={
+            "with values": {
+                "rule": {"not": {"property": "email", "operator": "is_known"}},
+                "properties": ["country", "createdAt"],
+            }
+        },
+    ),
+    "DELETE /api/segments/{segment_id}": Operation(
+        NATIVE,
+        "Delete a segment",
+        {200: success("segment", ref("Segment"), "The segment that was put away.")},
+        description="409 with `segments`, those that need it, where there are any.",
+        errors=(409,),
+    ),
+    "GET /api/segments/{segment_id}/count": Operation(
+        NATIVE,
+        "Count the people in a segment",
+        {
+            200: success(
+                "count", COUNT, "Exact as of that moment.", segmentId=ID, people=COUNT, share=NUMBER, asOf=MOMENT
+            )
+        },
+        errors=(400,),
+    ),
+    "GET /api/segments/{segment_id}/overlap": Operation(
+        NATIVE,
+        "Compare segments pair by pair",
+        {200: success("segments", lists(OBJECT), "All at one moment.", pairs=lists(ref("Pair")), union=COUNT)},
+        query={"with": {**TEXT, "description": "The ids of 1 to 20 other segments, with commas between."}},
+    ),
+    "GET /api/workspaces/{workspace_id}/properties": Operation(
+        NATIVE,
+        "Retrieve everything that rules may name, and what contacts have of it",
+        {
+            200: success(
+                "properties", lists(ref("PropertyFigures")), "Built-in ones first, found ones by rank.", count=COUNT
+            )
+        },
+        query={"search": {**TEXT, "description": "A few letters of a name or of a value."}},
+    ),
+    "POST /api/workspaces/{workspace_id}/properties": Operation(
+        NATIVE,
+        "Create a property",
+        {201: success("property", ref("Property"), "The property.")},
+        body=shape({"name": TEXT, "type": _TYPE}, label=TEXT, options=lists(ANYTHING)),
+        examples={"tier": {"name": "tier", "type": "text", "label": "Loyalty tier", "options": ["Gold"]}},
+        errors=(409,),
+    ),
+    "PATCH /api/workspaces/{workspace_id}/properties/{property_name}": Operation(
+        NATIVE,
+        "Change a property",
+        {200: success("property", ref("Property"), "What became of it.", values=OBJECT, deletedSegments=lists(OBJECT))},
+        description="Another type converts everybody's value. 409 with the `segments` that it would break and the"
+        " `values` that do not convert, unless segments is delete and dropRejects is true.",
+        body=shape(
+            {},
+            label=TEXT,
+            type=_TYPE,
+            addOptions=lists(ANYTHING),
+            removeOptions=lists(ANYTHING),
+            segments=_BREAKING,
+            dropRejects=FLAG,
+            dryRun=FLAG,
+        ),
+        examples={"label": {"label": "Tier"}},
+        errors=(409,),
+    ),
+    "DELETE /api/workspaces/{workspace_id}/properties/{property_name}": Operation(
+        NATIVE,
+        "Delete a property and everybody's value of it",
+        {200: success("holders", COUNT, "How many contacts had one.", deletedSegments=lists(OBJECT))},
+        description="Also of a substitution tag, as substitutionTags.x. 409 with the `segments` that use it, unless"
+        " segments is delete, or instead names another property for them.",
+        query={"instead": TEXT, "segments": _BREAKING, "dryRun": {"enum": ["true", "false"]}},
+        errors=(409,),
     ),
 }

@@ -6,6 +6,7 @@ from segmenter.openapi.operation import (
     FLAG,
     ID,
     MOMENT,
+    NUMBER,
     OBJECT,
     TEXT,
     Json,
@@ -20,7 +21,12 @@ _NULLABLE_TEXT = nullable(TEXT)
 SCHEMAS: dict[str, Json] = {
     "Problem": shape({"path": TEXT, "message": TEXT}, allowed=lists(TEXT)),
     # Swipe One, and our own
-    "SwipeOneError": shape({"status": {"enum": ["error", "fail"]}, "message": TEXT}, problems=lists(ref("Problem"))),
+    "SwipeOneError": shape(
+        {"status": {"enum": ["error", "fail"]}, "message": TEXT},
+        problems=lists(ref("Problem")),
+        segments=lists(OBJECT),
+        values=OBJECT,
+    ),
     "Predicate": {
         "description": "A condition, or a group of its own with type and predicates. A rule that conditions cannot say"
         " is one on the property segmenter.rule, whose value is the rule in its stored form.",
@@ -96,6 +102,56 @@ SCHEMAS: dict[str, Json] = {
             "pin": nullable(OBJECT),
         }
     ),
+    "Tag": shape(
+        {"_id": ID, "label": TEXT, "name": TEXT, "workspaceId": ID, "color": TEXT, "createdAt": MOMENT},
+        contactCount=COUNT,
+    ),
+    "ContactProperty": shape(
+        {
+            "_id": ID,
+            "label": TEXT,
+            "name": TEXT,
+            "dataType": TEXT,
+            "fieldType": TEXT,
+            "options": lists(OBJECT),
+            "workspaceId": ID,
+            "createdBy": shape({"type": {"enum": ["system", "user"]}}),
+        }
+    ),
+    "Property": shape({"property": TEXT, "name": TEXT, "label": TEXT, "type": TEXT, "options": lists(ANYTHING)}),
+    "PropertyFigures": shape(
+        {
+            "property": TEXT,
+            "name": TEXT,
+            "label": TEXT,
+            "type": TEXT,
+            "operators": lists(TEXT),
+            "options": lists(ANYTHING),
+            "known": nullable(COUNT),
+            "missing": nullable(COUNT),
+            "fillRate": nullable(NUMBER),
+            "misfits": nullable(COUNT),
+            "distinct": nullable(COUNT),
+            "lowest": ANYTHING,
+            "highest": ANYTHING,
+            "values": lists(shape({"value": ANYTHING, "count": COUNT})),
+            "asOf": nullable(MOMENT),
+        }
+    ),
+    "Preview": shape(
+        {
+            "sentence": TEXT,
+            "count": COUNT,
+            "people": COUNT,
+            "share": NUMBER,
+            "asOf": MOMENT,
+            "sample": lists(ref("Contact")),
+            "funnel": lists(shape({"sentence": TEXT, "alone": COUNT, "together": COUNT})),
+            "properties": lists(OBJECT),
+            "change": nullable(OBJECT),
+        }
+    ),
+    "Pair": shape({"ids": lists(ID), "both": COUNT, "onlyFirst": COUNT, "onlySecond": COUNT}),
     # Tiledesk
     "TiledeskError": {
         "anyOf": [

@@ -160,7 +160,7 @@ class _Reader(Reader):
 
 _SPELLED = spelled(OPERATORS)
 
-_DATA_TYPE = {
+DATA_TYPE = {
     Kind.TEXT: "string",
     Kind.NUMBER: "number",
     Kind.BOOLEAN: "boolean",
@@ -217,7 +217,7 @@ def _condition(condition: Condition, denied: bool, schema: Schema) -> dict[str, 
         "property": condition.property,
         "operator": wire,
         "value": value,
-        "dataType": _DATA_TYPE[known.kind],
+        "dataType": DATA_TYPE[known.kind],
     }
 
 
@@ -252,8 +252,5 @@ def success(data: dict[str, Json], warnings: Sequence[str] = ()) -> dict[str, Js
 
 def write_error(status: int, code: str, message: str, problems: Sequence[Problem] = ()) -> dict[str, Json]:
     """The documented message, and every problem beside it."""
-    body = {"status": "fail" if status == 404 else "error", "message": _MESSAGES.get(status, message)}
+    body = {"status": "fail" if status == 404 else "error", "message": message}
     return {**body, **({"problems": [problem.as_json() for problem in problems]} if problems else {})}
-
-
-_MESSAGES = {400: "Invalid input", 401: "Unauthorized", 500: "Internal server error"}
