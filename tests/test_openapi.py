@@ -61,6 +61,7 @@ def known(transactional_db, settings):
     Member.objects.create(user=user, workspace=shop, role=Role.OWNER)
     login = base64.b64encode(f"ana@shop.example:{PASSWORD}".encode()).decode()
     ids = {"workspace_id": shop.pk, "segment_id": segment.pk, "contact": wire_id(ana.pk), "contact_id": wire_id(ana.pk)}
+    ids |= {"lead_id": wire_id(ana.pk), "tag": "vip"}
     ids |= {"tag_id": tags.make(shop, Wanted("vip")).pk, "property_name": "plan"}
     ids["property_id"] = wire_id(shop.properties.get(name="plan").pk)
     key = ApiKey.objects.issue(shop, "tests", "write")[1]

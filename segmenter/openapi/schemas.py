@@ -157,6 +157,7 @@ SCHEMAS: dict[str, Json] = {
         "anyOf": [
             shape({"success": {"const": False}, "msg": TEXT}, problems=lists(ref("Problem"))),
             shape({"error": TEXT}),
+            shape({"success": {"const": False}, "message": TEXT}),
         ]
     },
     "TiledeskFilter": {
@@ -180,6 +181,49 @@ SCHEMAS: dict[str, Json] = {
         },
         warnings=lists(TEXT),
     ),
+    "Lead": shape(
+        {
+            "_id": ID,
+            "id": ID,
+            **dict.fromkeys(("lead_id", "fullname", "email", "phone"), _NULLABLE_TEXT),
+            **dict.fromkeys(("company", "note", "streetAddress", "city", "region", "zipcode", "country"), ANYTHING),
+            "tags": lists(TEXT),
+            "attributes": OBJECT,
+            "properties": OBJECT,
+            "status": {"enum": [50, 100, 1000]},
+            "id_project": ID,
+            "createdBy": TEXT,
+            "createdAt": MOMENT,
+            "updatedAt": MOMENT,
+            "__v": COUNT,
+        }
+    ),
+    "LeadChange": {
+        "description": "What is not named stays as it is, null takes a value away.",
+        "type": "object",
+        "properties": {
+            **dict.fromkeys(("fullname", "email", "phone"), _NULLABLE_TEXT),
+            **dict.fromkeys(
+                ("company", "note", "streetAddress", "city", "region", "zipcode", "country"), _NULLABLE_TEXT
+            ),
+            "tags": lists(TEXT),
+            "attributes": OBJECT,
+            "status": {"enum": [50, 100, 1000]},
+        },
+    },
+    "Project": shape(
+        {
+            "_id": ID,
+            "id": ID,
+            "name": TEXT,
+            "status": {"const": 100},
+            "createdBy": TEXT,
+            "createdAt": MOMENT,
+            "updatedAt": MOMENT,
+            "__v": COUNT,
+        }
+    ),
+    "Membership": shape({"_id": ID, "id_project": ref("Project"), "id_user": ID, "role": TEXT, "status": TEXT}),
     "SignIn": shape({"success": {"const": True}, "token": TEXT, "user": OBJECT}),
     "FormErrors": shape({"errors": lists(shape({"msg": TEXT, "param": TEXT, "location": TEXT}))}),
 }
