@@ -1,7 +1,7 @@
 """Save what somebody wants a segment to be: all of it, or nothing and every reason why."""
 
 import copy
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -98,7 +98,7 @@ def _refuse(problems: Mapping[int, Sequence[Problem]]) -> None:
 _NOT_OURS = ("id", "included", "excluded", "deleted_at")
 
 
-def _write(segment: Segment, draft: Draft, people: Collection[int] | None = None) -> None:
+def _write(segment: Segment, draft: Draft, people: Sequence[int] | None = None) -> None:
     """`people`: the contacts that are to be those pinned in, where that is to change."""
     workspace = segment.workspace
     with transaction.atomic():
