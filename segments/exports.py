@@ -1,0 +1,73 @@
+"""Hand on people as a stream of bytes: an audience, and what is stored of its people, all of one moment."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from contacts import exports, snapshot
+from contacts.exports import FORMATS
+from contacts.extract import Ids
+from segments import audience
+from segments.audience import Audience
+from segments.references import Wanted
+from workspaces.models import Workspace
+from workspaces.moments import beside, one_moment
+from workspaces.problems import Invalid, Problem, listed
+
+Blocks = Iterator[tuple[int, bytes]]  # each with how many people there have been up to its end
+
+
+class Stream:
+    """Bytes about some people. Whoever does not read it to its end closes it, which frees the database connection."""
+
+    def __init__(self, held: psycopg.Connection[Any], blocks: Blocks, people: int, media_type: str) -> None:
+        self.people, self.media_type = people, media_type
+        self.written = 0  # people so far
+        self._held, self._blocks = held, blocks
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for people, block in self._blocks:
+                self.written = people
+                yield block
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._blocks.close()  # type: ignore[attr-defined]  # they are a generator
+        self._held.close()
+
+
+def export(workspace: Workspace, wanted: Wanted, names: str | None = None, form: str = "csv") -> Stream:
+    """Whom a rule or a segment finds. `names` of columns as contacts.exports.columns takes them.
+
+    Raises Invalid, SnapshotBusy. Not to be called in a transaction, of which the stream would not see the writes.
+    """
+    problems = [] if form in FORMATS else [_no_format(form)]
+    snapshot.read(workspace, ())  # takes in what it may, which nobody does inside: rule 7 of the snapshot
+    with one_moment(durable=True):
+        try:
+            chosen = exports.columns(workspace, names)
+        except Invalid as error:
+            problems += error.problems
+        if problems:
+            raise Invalid(problems)
+        people = audience.several(workspace, [wanted])[0]
+        return stream(
+            people,
+            FORMATS[form].media_type,
+            lambda held, ids: exports.written(held, workspace.pk, chosen, FORMATS[form], ids),
+        )
+
+
+def stream(people: Audience, media_type: str, blocks: Callable[[psycopg.Connection[Any], Ids], Blocks]) -> Stream:
+    """For use in the moment of the audience; what the stream reads later is still of that moment."""
+    ids = np.fromiter(people.ids(), dtype=np.int64)
+    held = beside()
+    return Stream(held, blocks(held, ids), len(ids), media_type)
+
+
+def _no_format(form: str) -> Problem:
+    return Problem("format", f"is {form!r}; use {listed(FORMATS)}", tuple(FORMATS))
