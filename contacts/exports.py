@@ -271,7 +271,10 @@ def _object(members: sql.Composable) -> sql.Composable:
 
 @dataclass(frozen=True)
 class Format:
+    """`broken`: what a file ends with that was not written to its end, so that no reader takes it for a whole one."""
+
     media_type: str
+    broken: bytes
     query: Callable[[Sequence[Column]], tuple[sql.Composable, sql.Composable]]
     options: LiteralString
     header: Callable[[Sequence[Column]], bytes]
@@ -284,9 +287,15 @@ def _header(chosen: Sequence[Column]) -> bytes:
 
 
 FORMATS = {
-    "csv": Format("text/csv; charset=utf-8", _csv, "", _header),
+    "csv": Format("text/csv; charset=utf-8", b'"THE EXPORT BROKE OFF HERE', _csv, "", _header),
     # JSON holds no control characters as they are, so with these for a quote and a delimiter nothing is ever quoted.
-    "ndjson": Format("application/x-ndjson", _ndjson, r", QUOTE E'\x01', DELIMITER E'\x02'", lambda chosen: b""),
+    "ndjson": Format(
+        "application/x-ndjson",
+        b'{"error":"THE EXPORT BROKE OFF HERE',
+        _ndjson,
+        r", QUOTE E'\x01', DELIMITER E'\x02'",
+        lambda chosen: b"",
+    ),
 }
 
 

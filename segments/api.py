@@ -228,7 +228,7 @@ def _exported(request: Request, workspace: Workspace, wanted: Wanted, name: str)
 def _streamed(stream: Stream, name: str) -> StreamingHttpResponse:
     file = content_disposition_header(as_attachment=True, filename=re.sub(r"[^\w .()-]", "_", name))
     return StreamingHttpResponse(
-        stream, content_type=stream.media_type, headers={"Content-Disposition": file or "attachment"}
+        stream, content_type=stream.form.media_type, headers={"Content-Disposition": file or "attachment"}
     )
 
 

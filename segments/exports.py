@@ -7,7 +7,7 @@ import numpy as np
 import psycopg
 
 from contacts import exports, snapshot
-from contacts.exports import FORMATS
+from contacts.exports import FORMATS, Format
 from contacts.extract import Ids
 from segments import audience
 from segments.audience import Audience
@@ -22,8 +22,8 @@ Blocks = Iterator[tuple[int, bytes]]  # each with how many people there have bee
 class Stream:
     """Bytes about some people. Whoever does not read it to its end closes it, which frees the database connection."""
 
-    def __init__(self, held: psycopg.Connection[Any], blocks: Blocks, people: int, media_type: str) -> None:
-        self.people, self.media_type = people, media_type
+    def __init__(self, held: psycopg.Connection[Any], blocks: Blocks, people: int, form: Format) -> None:
+        self.people, self.form = people, form
         self.written = 0  # people so far
         self._held, self._blocks = held, blocks
 
@@ -32,6 +32,10 @@ class Stream:
             for people, block in self._blocks:
                 self.written = people
                 yield block
+        except Exception:
+            # The server may end its answer as if it were whole, with nothing that tells the client of the error.
+            yield self.form.broken
+            raise
         finally:
             self.close()
 
@@ -57,16 +61,16 @@ def export(workspace: Workspace, wanted: Wanted, names: str | None = None, form:
         people = audience.several(workspace, [wanted])[0]
         return stream(
             people,
-            FORMATS[form].media_type,
+            FORMATS[form],
             lambda held, ids: exports.written(held, workspace.pk, chosen, FORMATS[form], ids),
         )
 
 
-def stream(people: Audience, media_type: str, blocks: Callable[[psycopg.Connection[Any], Ids], Blocks]) -> Stream:
+def stream(people: Audience, form: Format, blocks: Callable[[psycopg.Connection[Any], Ids], Blocks]) -> Stream:
     """For use in the moment of the audience; what the stream reads later is still of that moment."""
     ids = np.fromiter(people.ids(), dtype=np.int64)
     held = beside()
-    return Stream(held, blocks(held, ids), len(ids), media_type)
+    return Stream(held, blocks(held, ids), len(ids), form)
 
 
 def _no_format(form: str) -> Problem:

@@ -6,6 +6,7 @@ import re
 import time
 from io import BytesIO, StringIO
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
@@ -352,6 +353,25 @@ def test_a_reader_who_goes_away_frees_the_connection(api, people, read, monkeypa
         pass
     answer.close()
     assert_soon(lambda: sessions() == before)
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_what_breaks_off_is_no_file_that_anybody_reads(people, form, monkeypatch):
+    monkeypatch.setattr("contacts.exports.BLOCK", 1)
+    monkeypatch.setattr("contacts.exports.ROWS_A_QUERY", 1)
+    blocks = iter(exports.export(people, Wanted(EVERYONE), "firstName", form))
+    text = next(blocks).decode()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%%COPY (%%' AND pid <> pg_backend_pid()",
+            [],
+        )
+    with pytest.raises(psycopg.OperationalError):
+        for block in blocks:
+            text += block.decode()
+    assert "BROKE OFF" in text
+    with pytest.raises((csv.Error, json.JSONDecodeError)):
+        rows(text) if form == "csv" else list(map(json.loads, text.splitlines()))
 
 
 def test_a_failure_before_the_first_byte_leaves_no_connection_behind(people, monkeypatch):
