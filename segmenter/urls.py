@@ -54,6 +54,7 @@ api = [
         rf"^{_WORKSPACE}/contacts/export/?$",
         SegmentViewSet.as_view({"get": "export_workspace", "post": "export_draft"}),
     ),
+    re_path(rf"^{_SEGMENT}/render/?$", SegmentViewSet.as_view({"post": "render"})),
     re_path(rf"^{_SEGMENT}/export/?$", SegmentViewSet.as_view({"get": "export"})),
     re_path(rf"^{_WORKSPACE}/segments/explain/?$", SegmentViewSet.as_view({"post": "explain_draft"})),
     re_path(rf"^{_WORKSPACE}/segments/preview/?$", SegmentViewSet.as_view({"post": "preview"})),

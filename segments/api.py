@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -15,7 +15,7 @@ from rest_framework.viewsets import ViewSet
 from contacts import properties
 from contacts.models import Contact, contact_id
 from contacts.schema import CUSTOM, Schema
-from segments import audience, drafts, explanations, paging, preview
+from segments import audience, drafts, explanations, messages, paging, preview
 from segments.audience import Overlap
 from segments.dialects import swipeone
 from segments.dialects.reading import Listing, Person, Shown
@@ -56,7 +56,7 @@ class SegmentViewSet(ViewSet):
     """Segments in one of the dialects. Where the path names no workspace it is the key's."""
 
     dialect: Dialect = cast(Dialect, swipeone)
-    only_read = ("explain_draft", "preview", "export_draft")
+    only_read = ("explain_draft", "preview", "export_draft", "render")
 
     def list(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
@@ -159,6 +159,13 @@ class SegmentViewSet(ViewSet):
     def export(self, request: Request, segment_id: str) -> StreamingHttpResponse:
         segment = segment_of(request, segment_id)
         return _exported(request, segment.workspace, Wanted(segment.tree, segment), segment.name)
+
+    def render(self, request: Request, segment_id: str) -> HttpResponseBase:
+        segment, order = segment_of(request, segment_id), messages.read(request.data)
+        wanted = Wanted(segment.tree, segment)
+        if order.full:
+            return _streamed(messages.full(segment.workspace, wanted, order), f"{segment.name}.ndjson")
+        return _success(messages.preview(segment.workspace, wanted, order))
 
     def export_workspace(self, request: Request, workspace_id: str) -> StreamingHttpResponse:
         workspace = workspace_of(request, workspace_id)

@@ -1,6 +1,7 @@
 """Hand on people as a stream of bytes: an audience, and what is stored of its people, all of one moment."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,7 @@ def export(workspace: Workspace, wanted: Wanted, names: str | None = None, form:
     Raises Invalid, SnapshotBusy. Not to be called in a transaction, of which the stream would not see the writes.
     """
     problems = [] if form in FORMATS else [_no_format(form)]
-    snapshot.read(workspace, ())  # takes in what it may, which nobody does inside: rule 7 of the snapshot
-    with one_moment(durable=True):
+    with settled(workspace, durable=True):
         try:
             chosen = exports.columns(workspace, names)
         except Invalid as error:
@@ -64,6 +64,14 @@ def export(workspace: Workspace, wanted: Wanted, names: str | None = None, form:
             FORMATS[form],
             lambda held, ids: exports.written(held, workspace.pk, chosen, FORMATS[form], ids),
         )
+
+
+@contextmanager
+def settled(workspace: Workspace, *, durable: bool = False) -> Iterator[None]:
+    """One moment, in front of which many writes are taken in: inside nobody does that (rule 7 of the snapshot)."""
+    snapshot.read(workspace, ())
+    with one_moment(durable=durable):
+        yield
 
 
 def stream(people: Audience, form: Format, blocks: Callable[[psycopg.Connection[Any], Ids], Blocks]) -> Stream:
