@@ -188,7 +188,7 @@ def _json(column: Column) -> sql.Composable:
     if row and row.column == "tags":
         return _raw(_TAGS)
     if column.reference == ID or (row and not row.sql.startswith("profile ")):
-        return sql.SQL("to_json({})::text").format(_text(column))
+        return _text(column) if column.kind is Kind.BOOLEAN else sql.SQL("to_json({})::text").format(_text(column))
     return sql.SQL("({})::text").format(_member(column))
 
 

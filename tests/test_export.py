@@ -74,18 +74,18 @@ def test_all_that_anybody_has_is_written_in_a_stable_order(people, refreshed):
         refresh(people)
     header, ana, bo = rows(written(people))
     assert header == [
-        "_id", "externalId", "email", "phone", "firstName", "tags", "city", "createdAt", "updatedAt",
+        "_id", "externalId", "email", "phone", "firstName", "tags", "city", "isTemporary", "createdAt", "updatedAt",
         "home", "likes", "plan", "since", "spend", "vip", "substitutionTags.coupon",
     ]  # fmt: skip
     contact = Contact.objects.get(first_name="Ana")
     assert ana[0] == contact.wire_id
     moment = contact.created_at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{contact.created_at.microsecond // 1000:03}Z"
-    assert ana[7] == moment
-    assert [*ana[1:7], *ana[9:]] == [
+    assert ana[7:9] == ["false", moment]
+    assert [*ana[1:7], *ana[10:]] == [
         "A1", "ana@post.example", "+34600111222", "Ana", "vip;beta", "Rome",
         '{"street": "Via Po"}', "tea;jazz", "pro", "2024-05-01", "12.5", "true", "SAVE",
     ]  # fmt: skip
-    assert [*bo[1:7], *bo[9:]] == ["", "", "", "Bo", "", "", "", '["a;b", "c"]', "free", "", "", "", ""]
+    assert [*bo[1:7], *bo[10:]] == ["", "", "", "Bo", "", "", "", '["a;b", "c"]', "free", "", "", "", ""]
 
 
 def test_each_line_of_ndjson_is_a_contact_that_the_api_takes(people, api):
@@ -94,7 +94,7 @@ def test_each_line_of_ndjson_is_a_contact_that_the_api_takes(people, api):
     assert ana.pop("createdAt") == ana.pop("updatedAt")
     assert ana == {
         "_id": contact.wire_id, "externalId": "A1", "email": "ana@post.example", "phone": "+34600111222",
-        "firstName": "Ana", "tags": ["vip", "beta"], "city": "Rome",
+        "firstName": "Ana", "tags": ["vip", "beta"], "city": "Rome", "isTemporary": False,
         "customProperties": {"home": {"street": "Via Po"}, "likes": ["tea", "jazz"], "plan": "pro",
                              "since": "2024-05-01", "spend": 12.5, "vip": True},
         "substitutionTags": {"coupon": "SAVE"},
@@ -153,7 +153,7 @@ def test_more_columns_than_a_function_has_arguments(shop):
 
 def test_too_many_columns_are_refused_by_number(people, monkeypatch):
     monkeypatch.setattr("contacts.exports.MOST_COLUMNS", 3)
-    with pytest.raises(Invalid, match="there are 16 columns, and an export can have 3; choose some"):
+    with pytest.raises(Invalid, match="there are 17 columns, and an export can have 3; choose some"):
         written(people)
     assert len(rows(written(people, columns="id,plan,vip"))[0]) == 3
 
