@@ -29,15 +29,43 @@ def external_id(text: str) -> str:
 _BUILTIN_CELLS: dict[str, Callable[[str], str]] = {"email": email, "phone": phone, "externalId": external_id}
 
 
+def unguarded(text: str) -> str:
+    """A text without the apostrophes that an export puts before what looks like a formula and around outer blanks."""
+    core = text.strip("'")
+    if core != core.strip() and text[0] == text[-1] == "'":
+        return text[1:-1]
+    return text[1:] if _GUARDED.match(text) else text
+
+
+_GUARDED = re.compile("'+[-=+@]")
+
+
+def _items(text: str) -> list[Any]:
+    """A list as JSON, as an export writes it where an item holds a separator, or its items side by side."""
+    parsed = _json(text)
+    return parsed if isinstance(parsed, list) else [item.strip() for item in _SEPARATORS.split(text)]
+
+
+def _json(text: str) -> Any:
+    """JSON, or the text itself where it is none."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
 def _value(column: Column, text: str, zone: tzinfo) -> Any:
     """What a stripped cell says, in the form in which it is kept. Raises Refused."""
+    if column.kind is Kind.TEXT:
+        text = unguarded(text)
     if column.reference in _BUILTIN_CELLS:
         return _BUILTIN_CELLS[column.reference](text)
-    if column.kind is Kind.LIST:
-        return stored(Kind.LIST, [item.strip() for item in _SEPARATORS.split(text)], zone)
     if column.kind is Kind.DATE:
         return date_of(text, zone)
-    return stored(column.kind, text, zone)
+    return stored(column.kind, _READ.get(column.kind, str)(text), zone)
+
+
+_READ: dict[Kind, Callable[[str], Any]] = {Kind.LIST: _items, Kind.OPAQUE: _json}
 
 
 @dataclass

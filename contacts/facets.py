@@ -90,6 +90,11 @@ def visible(people: People) -> People:
     return [(layer, mask.scatter(layer.hidden, False) if len(layer.hidden) else mask) for layer, mask in people]
 
 
+def known(people: People, type_: PropertyType) -> int:
+    """How many have a value of the property. The layers must hold its column."""
+    return _known_and_missing(visible(people), type_)[0]
+
+
 def _known_and_missing(people: People, type_: PropertyType) -> tuple[int, int]:
     """How many have a value, and how many have none."""
     known = sum(int((mask & layer.frame[type_.reference].is_not_null()).sum()) for layer, mask in people)

@@ -50,6 +50,12 @@ api = [
         rf"^{_WORKSPACE}/properties/(?P<property_name>.+?)/?$",  # a name may hold a slash
         PropertyViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
     ),
+    re_path(
+        rf"^{_WORKSPACE}/contacts/export/?$",
+        SegmentViewSet.as_view({"get": "export_workspace", "post": "export_draft"}),
+    ),
+    re_path(rf"^{_SEGMENT}/render/?$", SegmentViewSet.as_view({"post": "render"})),
+    re_path(rf"^{_SEGMENT}/export/?$", SegmentViewSet.as_view({"get": "export"})),
     re_path(rf"^{_WORKSPACE}/segments/explain/?$", SegmentViewSet.as_view({"post": "explain_draft"})),
     re_path(rf"^{_WORKSPACE}/segments/preview/?$", SegmentViewSet.as_view({"post": "preview"})),
     re_path(r"^segments/?$", SegmentViewSet.as_view({"post": "create", "put": "update_named"}, **_WITH_PERSONS)),

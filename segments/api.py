@@ -1,9 +1,12 @@
 """Segments over HTTP, in the dialect of the address."""
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
+from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils.http import content_disposition_header
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,15 +15,16 @@ from rest_framework.viewsets import ViewSet
 from contacts import properties
 from contacts.models import Contact, contact_id
 from contacts.schema import CUSTOM, Schema
-from segments import audience, drafts, explanations, paging, preview
+from segments import audience, drafts, explanations, messages, paging, preview
 from segments.audience import Overlap
 from segments.dialects import swipeone
 from segments.dialects.reading import Listing, Person, Shown
 from segments.drafts import Draft
+from segments.exports import Stream, export
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.check import check, no_property
-from segments.rules.tree import Rule, denials, read_node
+from segments.rules.tree import All, Rule, denials, read_node
 from segments.rules.tree import read as read_tree
 from workspaces.api import author_of, caller_workspace, user_id, workspace_of
 from workspaces.identifiers import is_id
@@ -52,7 +56,7 @@ class SegmentViewSet(ViewSet):
     """Segments in one of the dialects. Where the path names no workspace it is the key's."""
 
     dialect: Dialect = cast(Dialect, swipeone)
-    only_read = ("explain_draft", "preview")
+    only_read = ("explain_draft", "preview", "export_draft", "render")
 
     def list(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
@@ -152,6 +156,26 @@ class SegmentViewSet(ViewSet):
         segments = [first, *_others(first, request.query_params.get("with", ""))]
         return _success(_overlap(segments, audience.overlap(audience.several(first.workspace, _saved(segments)))))
 
+    def export(self, request: Request, segment_id: str) -> StreamingHttpResponse:
+        segment = segment_of(request, segment_id)
+        return _exported(request, segment.workspace, Wanted(segment.tree, segment), segment.name)
+
+    def render(self, request: Request, segment_id: str) -> HttpResponseBase:
+        segment, order = segment_of(request, segment_id), messages.read(request.data)
+        wanted = Wanted(segment.tree, segment)
+        if order.full:
+            return _streamed(messages.full(segment.workspace, wanted, order), f"{segment.name}.ndjson")
+        return _success(messages.preview(segment.workspace, wanted, order))
+
+    def export_workspace(self, request: Request, workspace_id: str) -> StreamingHttpResponse:
+        workspace = workspace_of(request, workspace_id)
+        return _exported(request, workspace, Wanted(All()), workspace.name)
+
+    def export_draft(self, request: Request, workspace_id: str) -> StreamingHttpResponse:
+        workspace = workspace_of(request, workspace_id)
+        rule = _unsaved(request.data, properties.schema(workspace))
+        return _exported(request, workspace, Wanted(rule), workspace.name)
+
 
 def _success(data: dict[str, Any]) -> Response:
     return Response(swipeone.success(data))
@@ -182,7 +206,7 @@ def segment_of(request: Request, segment_id: str, workspace_id: str = "") -> Seg
     return segment
 
 
-def _unsaved(body: Any, schema: Schema, problems: Sequence[Problem]) -> Rule:
+def _unsaved(body: Any, schema: Schema, problems: Sequence[Problem] = ()) -> Rule:
     """A rule that nobody has saved, as criteria or in the native form.
 
     Raises Invalid with the `problems` found before, also for a property that nobody has yet: it is not declared here.
@@ -201,6 +225,18 @@ def _unsaved(body: Any, schema: Schema, problems: Sequence[Problem]) -> Rule:
         raise Invalid(problems)
     assert read.rule is not None
     return read.rule
+
+
+def _exported(request: Request, workspace: Workspace, wanted: Wanted, name: str) -> StreamingHttpResponse:
+    form = request.query_params.get("format", "csv")
+    return _streamed(export(workspace, wanted, request.query_params.get("columns"), form), f"{name}.{form}")
+
+
+def _streamed(stream: Stream, name: str) -> StreamingHttpResponse:
+    file = content_disposition_header(as_attachment=True, filename=re.sub(r"[^\w .()-]", "_", name))
+    return StreamingHttpResponse(
+        stream, content_type=stream.form.media_type, headers={"Content-Disposition": file or "attachment"}
+    )
 
 
 def _native(document: Any) -> Draft:

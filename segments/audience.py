@@ -92,11 +92,18 @@ class Audience:
 
     def sample(self, size: int = 10, seed: int = 0) -> list[Contact]:
         """Members picked at random, in order of id: the same ones for the same seed and people."""
-        members = np.concatenate([_NOBODY, *(_part(layer, mask, 0, len(mask)) for layer, mask in self.layers)])
-        picked = np.random.default_rng(seed).choice(members, min(size, len(members)), replace=False)
-        ids = np.sort(picked).tolist()
+        ids = self.some(size, seed).tolist()
         held = self._held(ids)
         return [held[id_] for id_ in ids if id_ in held]
+
+    def some(self, size: int, seed: int = 0) -> Ids:
+        """The ids of members picked at random, ascending."""
+        members = np.concatenate([_NOBODY, *(_part(layer, mask, 0, len(mask)) for layer, mask in self.layers)])
+        return np.sort(np.random.default_rng(seed).choice(members, min(size, len(members)), replace=False))
+
+    def known(self, reference: str) -> int:
+        """How many members have a value of a property. It must be one of those read with the audience."""
+        return facets.known(self.layers, find_property(self.schema, reference))
 
     def facets(self, reference: str, limit: int = 20, containing: str = "") -> Facets:
         """The most frequent values of a property among the members. It must be one of those read with the audience."""
