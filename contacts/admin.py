@@ -19,9 +19,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from contacts import properties, upserts
+from contacts import keys, properties, upserts
 from contacts.builtin import BUILTIN
-from contacts.models import MOST_PROPERTIES, Contact, Property, SubstitutionTag
+from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, Property, SubstitutionTag
 from contacts.schema import CUSTOM, Schema
 from contacts.values import Refused, as_opaque, as_phone, as_text, clean
 from workspaces.admin import ScopedAdmin, WorkspaceFilter, workspaces
@@ -142,6 +142,8 @@ class SubstitutionTagForm(forms.ModelForm):
     def clean(self) -> dict[str, Any] | None:
         if workspace := self.cleaned_data.get("workspace"):
             lock("snapshot", workspace.pk)  # as in properties.declare_tags
+            if workspace.substitution_tags.count() >= MOST_TAGS:
+                self.add_error(None, f"A workspace can have {MOST_TAGS} substitution tags; {workspace} has them.")
         return super().clean()
 
 
@@ -188,6 +190,7 @@ class ContactForm(forms.ModelForm):
             for held in Contact.objects.filter(pk=self.instance.pk):
                 self.instance.custom = held.custom  # until the lock they could be converted to another type
             self.take(properties.schema(workspace))
+            self.check_tags(workspace)
             self.check_external_id(workspace)
         return self.cleaned_data
 
@@ -233,10 +236,15 @@ class ContactForm(forms.ModelForm):
         else:
             self.add_error("profile", f"{key} {problem.message}.")
 
+    def check_tags(self, workspace: Workspace) -> None:
+        tags = self.cleaned_data.get("substitution_tags", {})
+        for message in properties.Admission(workspace, (), tags).problems({}, tags):
+            self.add_error("substitution_tags", message)
+
     def check_external_id(self, workspace: Workspace) -> None:
         external_id = self.cleaned_data.get("external_id")
         if external_id and "external_id" in self.changed_data:
-            lock("external_id", workspace.pk, external_id.lower())  # the one of upserts
+            keys.hold(workspace.pk, [("externalId", external_id)])
             holder = workspace.contacts.filter(external_id=external_id).exclude(pk=self.instance.pk).first()
             if holder:
                 self.add_error("external_id", f"{holder} has this external id already.")

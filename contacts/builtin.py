@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from contacts.values import Kind, as_email, as_phone
+from contacts import addresses
+from contacts.values import Kind
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ def _moment(name: str, label: str, column: str) -> Builtin:
 
 
 _ROWS = [
-    _column("email", "E-mail", "email", as_email),
+    _column("email", "E-mail", "email", addresses.email),
     _column("firstName", "First name", "first_name"),
     _column("lastName", "Last name", "last_name"),
     Builtin("fullName", "Full name", Kind.TEXT, "btrim(first_name || ' ' || last_name)"),
-    _column("phone", "Phone", "phone", as_phone),
+    _column("phone", "Phone", "phone", addresses.phone),
     _column("externalId", "External id", "external_id"),
     Builtin("tags", "Tags", Kind.LIST, "array_to_json(tags)::text", "tags"),
     _profile("gender", "Gender"),
@@ -64,6 +65,8 @@ _ROWS = [
     _profile("country", "Country"),
     _profile("socialMediaUrls", "Social media", Kind.OPAQUE),
     _profile("lastActivityDate", "Last activity", Kind.DATE, writable=False),
+    # Of contacts that are no more than a visitor yet; nobody has a value that is neither true nor false.
+    Builtin("isTemporary", "Temporary", Kind.BOOLEAN, "(lifecycle = 'temporary')::text", writable=False),
     _moment("createdAt", "Created", "created_at"),
     _moment("updatedAt", "Updated", "updated_at"),
 ]

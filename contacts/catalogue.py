@@ -6,18 +6,17 @@ in a small workspace, where that takes no time and spares everybody the wait.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-import polars as pl
 from django.db import connection
 from django.db.models import Q
 
 from contacts import facets, properties, snapshot
 from contacts.columns import GONE, ID, misfits
-from contacts.facets import Value
+from contacts.facets import Facets, Value
 from contacts.models import PropertySummary
-from contacts.schema import PropertyType
+from contacts.schema import BUILTIN_TYPES, PropertyType
 from contacts.snapshot import Reading
 from contacts.values import fold, moment_of
 from workspaces.models import Workspace
@@ -29,17 +28,24 @@ VALUES_AT_ONCE = 2_000_000  # people times properties that are read in one go
 
 @dataclass(frozen=True)
 class Entry:
-    """What is known of a property as of a moment."""
+    """What is known of a property as of a moment; where it has yet to be counted, None."""
 
     type: PropertyType
-    known: int
-    missing: int
-    misfits: int  # of the missing: those who have something stored that is not of the property's type
-    distinct: int
-    lowest: float | str | None  # of numbers and dates, these as ISO instants
-    highest: float | str | None
-    values: list[Value]  # the most frequent ones, most frequent first
-    as_of: datetime
+    known: int | None = None
+    missing: int | None = None
+    misfits: int | None = None  # of the missing: those who have something stored that is not of the property's type
+    distinct: int | None = None
+    lowest: float | str | None = None  # of numbers and dates, these as ISO instants
+    highest: float | str | None = None
+    values: list[Value] = field(default_factory=list)  # the most frequent ones, most frequent first
+    as_of: datetime | None = None
+
+    @property
+    def fill_rate(self) -> float | None:
+        """The share of people who have a value."""
+        if self.known is None or self.missing is None:
+            return None
+        return self.known / max(self.known + self.missing, 1)
 
 
 def read(workspace: Workspace) -> list[Entry]:
@@ -47,7 +53,14 @@ def read(workspace: Workspace) -> list[Entry]:
     keep(workspace, only_if_small=True)
     types = properties.schema(workspace).types()
     rows = {row.column: row for row in workspace.property_summaries.all()}
-    return [_entry(type_, rows[type_.column]) for type_ in types if type_.column in rows]
+    return [_entry(type_, rows.get(type_.column)) for type_ in types]
+
+
+def counted(workspace: Workspace, reference: str, limit: int) -> Facets:
+    """The most frequent values of a built-in property as of now, read for this question alone. Raises SnapshotBusy."""
+    reading = snapshot.read(workspace, [reference])
+    type_, zone = BUILTIN_TYPES[reference], reading.schema.zone
+    return facets.facets(workspace.pk, facets.everybody(reading), type_, zone, limit)
 
 
 def suggest(workspace: Workspace, text: str, limit: int = 10) -> list[Entry]:
@@ -59,9 +72,10 @@ def suggest(workspace: Workspace, text: str, limit: int = 10) -> list[Entry]:
     wanted = fold(text.strip())
     types = {type_.column: type_ for type_ in properties.schema(workspace).types()}
     named = [column for column, type_ in types.items() if _rank(type_, wanted) < _BY_VALUE]
-    rows = workspace.property_summaries.filter(Q(column__in=named) | Q(texts__contains=wanted), column__in=types)
-    found = [_entry(types[row.column], row) for row in rows]
-    found.sort(key=lambda entry: (_rank(entry.type, wanted), -entry.known))
+    query = workspace.property_summaries.filter(Q(column__in=named) | Q(texts__contains=wanted), column__in=types)
+    rows = {row.column: row for row in query}
+    found = [_entry(types[column], rows.get(column)) for column in {*named, *rows}]
+    found.sort(key=lambda entry: (_rank(entry.type, wanted), -(entry.known or 0), entry.type.reference))
     return [entry if entry.type.column in named else _containing(entry, wanted) for entry in found[:limit]]
 
 
@@ -77,7 +91,9 @@ def _containing(entry: Entry, wanted: str) -> Entry:
     return replace(entry, values=[value for value in entry.values if wanted in fold(str(value.value))])
 
 
-def _entry(type_: PropertyType, row: PropertySummary) -> Entry:
+def _entry(type_: PropertyType, row: PropertySummary | None) -> Entry:
+    if row is None:
+        return Entry(type_)
     values = [Value(value, count) for value, count in row.values]
     return Entry(type_, row.known, row.missing, row.misfits, row.distinct, row.lowest, row.highest, values, row.as_of)
 
@@ -153,7 +169,7 @@ def _summaries(workspace: Workspace, types: list[PropertyType], state: _State) -
 
 
 def _summary(workspace: Workspace, type_: PropertyType, reading: Reading, state: bytes) -> PropertySummary:
-    everybody = facets.visible([(layer, pl.repeat(True, len(layer.frame), eager=True)) for layer in reading.layers])
+    everybody = facets.everybody(reading)
     found = facets.facets(workspace.pk, everybody, type_, reading.schema.zone, TOP)
     # Where values are many, one that a single person has suggests nothing and tells on that person.
     values = [value for value in found.values if value.count > 1 or found.distinct <= TOP]

@@ -29,6 +29,9 @@ class Reject:
     value: str
     reason: str
 
+    def as_json(self) -> dict[str, str]:
+        return {"contactId": wire_id(self.contact_id), "value": self.value, "reason": self.reason}
+
     def __str__(self) -> str:
         shown = self.value if len(self.value) <= LONGEST_SHOWN else self.value[: LONGEST_SHOWN - 3] + "..."
         return f"contact {wire_id(self.contact_id)}: {shown} {self.reason}"
@@ -43,6 +46,15 @@ class Conversion:
     emptied: int = 0  # said nothing, like "" or [], which raw SQL can put there
     rejected: int = 0
     first_rejects: list[Reject] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "held": self.held,
+            "converted": self.converted,
+            "emptied": self.emptied,
+            "rejected": self.rejected,
+            "firstRejects": [each.as_json() for each in self.first_rejects],
+        }
 
 
 def converted(kind: Kind, value: Any, zone: tzinfo) -> Any:

@@ -116,10 +116,9 @@ def fetch(
     query = sql.SQL(
         "SELECT {} FROM contacts_contact WHERE workspace_id = %s AND id = ANY(%s::bigint[]) AND lifecycle <> 'trashed'"
     ).format(gathered(references, lists))
-    literal = orjson.dumps(ids, option=orjson.OPT_SERIALIZE_NUMPY).decode().translate(_BRACES)
     try:
         with cursor.connection.transaction():
-            cursor.execute(query, [workspace_id, literal], binary=True)
+            cursor.execute(query, [workspace_id, array(ids)], binary=True)
             rows = Rows.of(references, *cursor.fetchall()[0])
     except psycopg.errors.ProgramLimitExceeded:
         half = len(ids) // 2
@@ -130,6 +129,11 @@ def fetch(
     if torn := rows.torn():
         return fetch(cursor, workspace_id, references, ids, {*lists, *torn})
     return [rows]
+
+
+def array(ids: Ids) -> str:
+    """Ids as PostgreSQL spells an array of them."""
+    return orjson.dumps(ids, option=orjson.OPT_SERIALIZE_NUMPY).decode().translate(_BRACES)
 
 
 _BRACES = str.maketrans("[]", "{}")

@@ -16,7 +16,7 @@ import polars as pl
 from contacts import columns, extract
 from contacts.columns import ID
 from contacts.schema import PropertyType
-from contacts.snapshot import Layer
+from contacts.snapshot import Layer, Reading
 from contacts.values import Kind, as_text, day_start, fold, is_day, is_missing, iso, local_day, milliseconds, span
 
 # Layers of a reading, each with the mask of those of its people who are meant; of hidden rows it may say anything.
@@ -81,9 +81,18 @@ def extremes(people: People, type_: PropertyType) -> tuple[Any, Any]:
     return _as_it_is(type_.kind, together.min()), _as_it_is(type_.kind, together.max())
 
 
+def everybody(reading: Reading) -> People:
+    return visible([(layer, pl.repeat(True, len(layer.frame), eager=True)) for layer in reading.layers])
+
+
 def visible(people: People) -> People:
     """The same people without the hidden rows, of which a mask may say anything. All that follows goes by it."""
     return [(layer, mask.scatter(layer.hidden, False) if len(layer.hidden) else mask) for layer, mask in people]
+
+
+def known(people: People, type_: PropertyType) -> int:
+    """How many have a value of the property. The layers must hold its column."""
+    return _known_and_missing(visible(people), type_)[0]
 
 
 def _known_and_missing(people: People, type_: PropertyType) -> tuple[int, int]:

@@ -8,13 +8,13 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import Any, BinaryIO, LiteralString
+from typing import Any, BinaryIO
 
 import psycopg
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from contacts import extract, properties
+from contacts import extract, keys, properties, staging
 from contacts.builtin import BUILTIN
 from contacts.cells import Checked, cells_of, check
 from contacts.csvfile import Batch, Skipped, Source, open_source
@@ -23,12 +23,11 @@ from contacts.mapping import Column, Plan, plan
 from contacts.refresh import refresh
 from contacts.repeats import Repeats
 from contacts.schema import CUSTOM, TAG
+from contacts.staging import FIELDS, OBJECTS
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
 ROWS_A_BATCH = 10_000
-ROWS_A_LOCKED_BATCH = 2_000  # each row holds a lock; a server with default settings has room for some 6,000 in all
-ATTEMPTS = 5
 
 
 @dataclass
@@ -96,16 +95,13 @@ def _note_good(source: Source, plan: Plan, repeats: Repeats, zone: tzinfo) -> No
 
 # --- the second reading -----------------------------------------------------------------------------------------------
 
-_FIELDS = ("external_id", "email", "phone", "first_name", "last_name", "tags")
-_OBJECTS = ("substitution_tags", "profile", "custom")
-
-Row = tuple[Any, ...]
+Row = tuple[Any, ...]  # its line; then what it says of each of the FIELDS and OBJECTS of staging
 
 
 def staged(checked: Checked, skip: set[int]) -> list[Row]:
-    """Rows for the staging table: line, fields (None: nothing is said), JSON objects to merge."""
+    """Rows as they are to be written, but for whom they are about."""
     fields: dict[str, Iterable[Any]] = {}
-    parts: dict[str, list[Sequence[str | None]]] = {name: [] for name in _OBJECTS}
+    parts: dict[str, list[Sequence[str | None]]] = {name: [] for name in OBJECTS}
     for cells in checked.columns:
         builtin = BUILTIN.get(cells.column.reference)
         if builtin is None:
@@ -116,11 +112,11 @@ def staged(checked: Checked, skip: set[int]) -> list[Row]:
             fields[builtin.column] = cells.values
         else:
             parts["profile"].append(cells.values)
-    objects = [
-        map(_object, zip(*parts[name], strict=True)) if parts[name] else itertools.repeat("{}") for name in parts
-    ]
-    nothing = itertools.repeat(None)
-    rows = zip(checked.lines, *(fields.get(name, nothing) for name in _FIELDS), *objects, strict=False)
+    nothing, none = itertools.repeat(None), itertools.repeat("{}")
+    objects: list[Iterable[str]] = []
+    for columns in parts.values():
+        objects += map(_object, zip(*columns, strict=True)) if columns else none, none  # a file takes nothing away
+    rows = zip(checked.lines, *(fields.get(name, nothing) for name in FIELDS), *objects, strict=False)
     return [row for row in rows if row[0] not in skip]
 
 
@@ -134,125 +130,6 @@ def _first_and_last(names: Iterable[str | None]) -> tuple[list[str | None], list
     return [first for first, _, _ in parts], [last and last.strip() for _, _, last in parts]
 
 
-_STAGE = """
-    CREATE TEMPORARY TABLE staged (
-        line bigint NOT NULL, external_id text, email text, phone text, first_name text, last_name text, tags text[],
-        substitution_tags jsonb NOT NULL, profile jsonb NOT NULL, custom jsonb NOT NULL, contact_id bigint
-    ) ON COMMIT DROP
-"""
-
-_COPY = """
-    COPY staged (line, external_id, email, phone, first_name, last_name, tags, substitution_tags, profile, custom)
-    FROM STDIN
-"""
-
-# People are looked up by arrays of keys, and joins are hashed. Where many have just been added to a workspace the
-# planner thinks that it is empty, and a nested loop would then read all of it for every row.
-_PLAN_SAFELY = "SET LOCAL enable_nestloop = off"
-
-# Nothing forbids two contacts with one address, so whoever may add an address holds its lock; in order, lest two
-# wait for each other. Numbers are added by imports alone: one lock for all of them will do.
-_LOCK: dict[str, LiteralString] = {
-    "email": """
-        SELECT count(pg_advisory_xact_lock(key)) FROM (
-            SELECT DISTINCT hashtextextended('email:' || %s || ':' || lower(email), 0) AS key
-            FROM staged ORDER BY key OFFSET 0
-        ) AS keys
-    """,
-    "phone": "SELECT pg_advisory_xact_lock(hashtextextended('phone:' || %s, 0))",
-}
-
-# Python and PostgreSQL do not lower every letter alike, so two rows may turn out here to be one person.
-_DROP_REPLACED = """
-    DELETE FROM staged USING (SELECT lower(email) AS email, max(line) AS line FROM staged GROUP BY 1) AS last
-    WHERE last.email = lower(staged.email) AND last.line > staged.line
-    RETURNING staged.line, staged.email, last.line
-"""
-
-_MATCH: dict[str, LiteralString] = {
-    "externalId": """
-        UPDATE staged SET contact_id = found.id FROM (
-            SELECT external_id, id FROM contacts_contact
-            WHERE workspace_id = %s AND external_id <> '' AND external_id = ANY(%s)
-        ) AS found WHERE found.external_id = staged.external_id RETURNING contact_id
-    """,
-    "email": """
-        UPDATE staged SET contact_id = found.id FROM (
-            SELECT lower(email) AS email, min(id) AS id FROM contacts_contact
-            WHERE workspace_id = %s AND email <> '' AND lower(email) = ANY(%s) AND lifecycle <> 'trashed'
-            GROUP BY lower(email)
-        ) AS found WHERE found.email = lower(staged.email) RETURNING contact_id
-    """,
-    "phone": """
-        UPDATE staged SET contact_id = found.id FROM (
-            SELECT phone, min(id) AS id FROM contacts_contact
-            WHERE workspace_id = %s AND phone <> '' AND phone = ANY(%s) AND lifecycle <> 'trashed'
-            GROUP BY phone
-        ) AS found WHERE found.phone = staged.phone RETURNING contact_id
-    """,
-}
-
-_KEYS: dict[str, LiteralString] = {
-    "externalId": "SELECT external_id FROM staged",
-    "email": "SELECT lower(email) FROM staged",
-    "phone": "SELECT phone FROM staged",
-}
-
-# Where people are found by something else, an external id may be somebody else's already, or named twice.
-_DROP_TAKEN = """
-    DELETE FROM staged USING (
-        SELECT id, external_id FROM contacts_contact
-        WHERE workspace_id = %s AND external_id <> '' AND external_id = ANY(%s)
-    ) AS other
-    WHERE other.external_id = staged.external_id AND other.id IS DISTINCT FROM staged.contact_id
-    RETURNING staged.line, staged.external_id
-"""
-
-_DROP_NAMED_TWICE = """
-    DELETE FROM staged USING staged AS earlier
-    WHERE earlier.external_id = staged.external_id AND earlier.line < staged.line
-    RETURNING staged.line, staged.external_id
-"""
-
-_UPDATE = """
-    UPDATE contacts_contact AS contact SET
-        external_id = coalesce(staged.external_id, contact.external_id),
-        email = coalesce(staged.email, contact.email),
-        phone = coalesce(staged.phone, contact.phone),
-        first_name = coalesce(staged.first_name, contact.first_name),
-        last_name = coalesce(staged.last_name, contact.last_name),
-        tags = coalesce(staged.tags, contact.tags),
-        substitution_tags = contact.substitution_tags || staged.substitution_tags,
-        profile = contact.profile || staged.profile,
-        custom = contact.custom || staged.custom,
-        lifecycle = 'active',
-        updated_at = now()
-    FROM staged
-    WHERE contact.id = staged.contact_id AND contact.id = ANY(%s) AND contact.workspace_id = %s AND (
-        staged.external_id <> contact.external_id
-        OR staged.email <> contact.email
-        OR staged.phone <> contact.phone
-        OR staged.first_name <> contact.first_name
-        OR staged.last_name <> contact.last_name
-        OR staged.tags <> contact.tags
-        OR contact.substitution_tags || staged.substitution_tags <> contact.substitution_tags
-        OR contact.profile || staged.profile <> contact.profile
-        OR contact.custom || staged.custom <> contact.custom
-        OR contact.lifecycle <> 'active'
-    )
-"""
-
-_INSERT = """
-    INSERT INTO contacts_contact (
-        workspace_id, external_id, email, phone, first_name, last_name, tags, substitution_tags, profile, custom
-    )
-    SELECT %s, coalesce(external_id, ''), coalesce(email, ''), coalesce(phone, ''), coalesce(first_name, ''),
-        coalesce(last_name, ''), coalesce(tags, '{}'), substitution_tags, profile, custom
-    FROM staged WHERE contact_id IS NULL ORDER BY line
-    ON CONFLICT (workspace_id, external_id) WHERE external_id <> '' DO NOTHING
-"""
-
-
 @dataclass
 class Written:
     """What one transaction did."""
@@ -263,10 +140,6 @@ class Written:
     skipped: list[Skipped]
 
 
-class _Raced(Exception):
-    """Somebody else added one of these people between our looking for them and our adding them."""
-
-
 def write(workspace: Workspace, plan: Plan, rows: Sequence[Row], *, dry_run: bool = False) -> Written:
     """Bring these people up to date or add them, in one transaction; one that others got in the way of is repeated.
 
@@ -274,18 +147,16 @@ def write(workspace: Workspace, plan: Plan, rows: Sequence[Row], *, dry_run: boo
     """
     if not rows:
         return Written(0, 0, 0, [])
-    for attempt in itertools.count(1):
-        try:
-            with transaction.atomic(durable=True), extract.cursor() as cursor:
-                if not dry_run:
-                    _hold(workspace, plan)
-                written = _write(cursor, workspace.pk, plan, rows)
-                transaction.set_rollback(dry_run)
-                return written
-        except (_Raced, psycopg.errors.DeadlockDetected, psycopg.errors.UniqueViolation):
-            if attempt == ATTEMPTS:
-                raise
-    raise AssertionError
+
+    def attempt() -> Written:
+        with transaction.atomic(durable=True), extract.cursor() as cursor:
+            if not dry_run:
+                _hold(workspace, plan)
+            written = _write(cursor, workspace.pk, plan, rows)
+            transaction.set_rollback(dry_run)
+            return written
+
+    return staging.undisturbed(attempt)
 
 
 def _hold(workspace: Workspace, plan: Plan) -> None:
@@ -303,40 +174,48 @@ def _hold(workspace: Workspace, plan: Plan) -> None:
 
 def _write(cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, rows: Sequence[Row]) -> Written:
     key = plan.key_column.reference
-    cursor.execute(_PLAN_SAFELY)
-    cursor.execute(_STAGE)
-    with cursor.copy(_COPY) as copy:
-        for row in rows:
-            copy.write_row(row)
-    if key in _LOCK:
-        cursor.execute(_LOCK[key], [workspace_id])
-    skipped = _drop_replaced(cursor, plan) if key == "email" else []
-    keys = [each for (each,) in cursor.execute(_KEYS[key])]
-    found = [each for (each,) in cursor.execute(_MATCH[key], [workspace_id, keys])]
-    if key != "externalId":
-        skipped += _drop_taken(cursor, workspace_id, plan, rows)
-    [(known, new)] = cursor.execute("SELECT count(contact_id), count(*) - count(contact_id) FROM staged").fetchall()
-    updated = cursor.execute(_UPDATE, [found, workspace_id]).rowcount if known else 0
-    created = cursor.execute(_INSERT, [workspace_id]).rowcount if new else 0
-    if created != new:
-        raise _Raced
-    return Written(created, updated, known - updated, skipped)
-
-
-def _drop_replaced(cursor: psycopg.Cursor[Any], plan: Plan) -> list[Skipped]:
-    cursor.execute(_DROP_REPLACED)
+    place = 1 + FIELDS.index(BUILTIN[key].column)
+    spelled = {row[place] for row in rows}
+    keys.hold(workspace_id, [(key, value) for value in spelled])
+    same = keys.lowered(cursor, spelled) if key == "email" else {value: value for value in spelled}
+    # Python and PostgreSQL do not lower every letter alike, so two rows may turn out here to be one person.
+    last = {same[row[place]]: row for row in rows}
     header = plan.key_column.header
-    return [Skipped.by_later(line, header, value, by) for line, value, by in cursor]
+    replaced = [(row, last[same[row[place]]]) for row in rows if row is not last[same[row[place]]]]
+    skipped = [Skipped.by_later(row[0], header, row[place], by[0]) for row, by in replaced]
+    known = {each.key(key): each.id for each in reversed(keys.find(cursor, workspace_id, key, last))}  # the lowest id
+    people = [(known.get(value), row) for value, row in last.items()]
+    if key != "externalId":
+        people, taken = _apart_from_others(cursor, workspace_id, plan, people)
+        skipped += taken
+    merged = staging.merge(cursor, workspace_id, [(contact, *row[1:]) for contact, row in people])
+    unchanged = len(people) - merged.created - len(merged.updated)
+    return Written(merged.created, len(merged.updated), unchanged, skipped)
 
 
-def _drop_taken(cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, rows: Iterable[Row]) -> list[Skipped]:
-    header, external_ids = plan.header("externalId"), [row[1] for row in rows if row[1]]
-    if not external_ids:
-        return []
-    taken = cursor.execute(_DROP_TAKEN, [workspace_id, external_ids]).fetchall()
-    twice = cursor.execute(_DROP_NAMED_TWICE).fetchall()
-    reasons = [(taken, "is somebody else's external id"), (twice, "is the external id of somebody further up")]
-    return [Skipped(line, header, value, reason) for found, reason in reasons for line, value in found]
+_People = list[tuple[int | None, Row]]
+
+
+def _apart_from_others(
+    cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, people: _People
+) -> tuple[_People, list[Skipped]]:
+    """Where people are found by something else, an external id may be somebody else's already, or named twice."""
+    named = {row[1] for _, row in people if row[1]}
+    owner = {each.external_id: each.id for each in keys.find(cursor, workspace_id, "externalId", named)}
+    left: _People = []
+    skipped, seen = [], set()
+    for contact, row in people:
+        line, external_id = row[:2]
+        if external_id in owner and owner[external_id] != contact:
+            reason = "is somebody else's external id"
+        elif external_id in seen:
+            reason = "is the external id of somebody further up"
+        else:
+            left.append((contact, row))
+            seen |= {external_id} - {None}
+            continue
+        skipped.append(Skipped(line, plan.header("externalId"), external_id, reason))
+    return left, skipped
 
 
 # --- an import --------------------------------------------------------------------------------------------------------
@@ -399,8 +278,7 @@ def _declared(workspace: Workspace, plan: Plan) -> Plan:
 
 def _take_in(workspace: Workspace, source: Source, survey: Survey, watcher: Watcher, *, dry_run: bool) -> Outcome:
     outcome, refreshed = Outcome(), 0
-    size = ROWS_A_LOCKED_BATCH if survey.plan.key_column.reference == "email" else ROWS_A_BATCH
-    for batch in source.batches(len(survey.plan.columns), size):
+    for batch in source.batches(len(survey.plan.columns), ROWS_A_BATCH):
         _take_in_batch(workspace, batch, survey, outcome, watcher, dry_run=dry_run)
         watcher.written(outcome)
         if not dry_run and outcome.rows - refreshed >= ROWS_A_BATCH:

@@ -14,6 +14,7 @@ from contacts.values import Kind, Refused, clean
 from workspaces.problems import Invalid, Problem, listed
 
 KEYS = ("externalId", "email", "phone")
+ID = "_id"  # of a contact, in what we export
 LEFT_OUT = "-"  # as a target: the column is not imported
 
 _PREFIXES = {CUSTOM: CUSTOM, "attributes.": CUSTOM, "properties.": CUSTOM, TAG: TAG}
@@ -59,10 +60,11 @@ def plan(headers: Sequence[str], key: str, mapping: Mapping[str, str], schema: S
     """
     key, mapping = header_name(key), {header_name(header): target for header, target in mapping.items()}
     problems = [*_header_problems(headers), *_unknown_columns(headers, key, mapping)]
+    given = dict.fromkeys(_of_an_export(headers, key), LEFT_OUT) | mapping
     columns = []
     for header in headers:
         try:
-            columns.append(_column(header, mapping.get(header), schema, is_key=header == key))
+            columns.append(_column(header, given.get(header), schema, is_key=header == key))
         except Refused as error:
             if header:
                 problems.append(Problem(f"column {header}", str(error)))
@@ -78,9 +80,15 @@ def _column(header: str, target: str | None, schema: Schema, *, is_key: bool) ->
     elif target == LEFT_OUT:
         return Column(header)
     else:
-        reference = _reference(target or header, schema)
+        reference = meaning(target or header, schema)
     known = schema.get(reference)
     return Column(header, reference, known.kind if known else Kind.TEXT, not known and reference.startswith(CUSTOM))
+
+
+def _of_an_export(headers: Sequence[str], key: str) -> set[str]:
+    """What our own exports hold and nobody can set; elsewhere a column that is called so is asked about."""
+    read_only = {ID, *(row.name for row in BUILTIN.values() if not row.writable)}
+    return read_only & set(headers) if ID in headers and key != ID else set()
 
 
 def _header_problems(headers: Sequence[str]) -> Iterator[Problem]:
@@ -101,7 +109,7 @@ def _unknown_columns(headers: Sequence[str], key: str, mapping: Mapping[str, str
             yield Problem("map", f"there is no column {header or 'without a name'}", known)
 
 
-def _reference(target: str, schema: Schema) -> str:
+def meaning(target: str, schema: Schema) -> str:
     """The property that a target names, in the order in which a reader would take it. Raises Refused."""
     for prefix, meaning in _PREFIXES.items():
         if target.startswith(prefix):
@@ -135,7 +143,7 @@ def _key_reference(header: str, target: str | None, schema: Schema) -> str:
     if target is None:
         alike = _LOOSELY.get(_loose(header), "")
         return alike if alike in KEYS else "externalId"
-    reference = "" if target == LEFT_OUT else _reference(target, schema)
+    reference = "" if target == LEFT_OUT else meaning(target, schema)
     if reference not in KEYS:
         raise Refused(f"is the key, which can only go to {listed(KEYS)}")
     return reference

@@ -9,10 +9,10 @@ from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 
 from contacts.values import Kind
-from workspaces.identifiers import id_of, is_id
+from workspaces.identifiers import id_of, is_id, new_id
 from workspaces.models import Workspace
 
-MOST_PROPERTIES = 500
+MOST_PROPERTIES = MOST_TAGS = 500  # all of them together are the columns of one query, of which PostgreSQL takes 1,664
 
 
 class Property(models.Model):
@@ -23,6 +23,7 @@ class Property(models.Model):
     label = models.CharField(max_length=200, blank=True)
     type = models.CharField(max_length=7, choices=[(kind.value, kind.value) for kind in Kind])
     options = models.JSONField(default=list, blank=True, help_text="A list of the values offered for choice.")
+    presentation = models.JSONField(default=dict, blank=True, editable=False)  # how clients of the API show it
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -56,6 +57,29 @@ class SubstitutionTag(models.Model):
 
     def __str__(self) -> str:
         return self.tag
+
+
+class Tag(models.Model):
+    """What is known of a tag beside who carries it: contacts carry its label, as a text."""
+
+    id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="tags")
+    label = models.TextField()
+    key = models.CharField(max_length=64, editable=False)  # of its folded label, however long that is
+    name = models.CharField(max_length=200)
+    color = models.CharField(max_length=50, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["workspace", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "key"], name="tag_label_once_per_workspace"),
+            models.UniqueConstraint(fields=["workspace", "name"], name="tag_name_once_per_workspace"),
+            models.CheckConstraint(condition=Q(id__regex="^[0-9a-f]{24}$"), name="tag_id_is_24_hex"),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
 
 
 class Status(models.TextChoices):
@@ -105,6 +129,8 @@ class Contact(models.Model):
             models.Index(fields=["workspace", "id"], name="contact_in_workspace"),
             # E-mail is not unique (families, leads). PostgreSQL lowers both sides of every comparison.
             models.Index("workspace", Lower("email"), name="contact_email", condition=~Q(email="")),
+            # The trash is not in the snapshot, and is found without looking through everybody.
+            models.Index(fields=["workspace", "id"], name="contact_in_trash", condition=Q(lifecycle=Status.TRASHED)),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Read one contact straight from the table, in the same typed columns as everybody."""
+"""Read contacts straight from the table, one or those in the trash, in the same typed columns as everybody."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -39,24 +39,40 @@ SELECT (SELECT timezone FROM workspaces_workspace WHERE id = %(workspace)s),
        EXISTS (SELECT FROM contacts_contact WHERE workspace_id = %(workspace)s AND id = %(contact)s),
        written.*
 FROM (
-    SELECT {gathered} FROM contacts_contact
-    WHERE workspace_id = %(workspace)s AND id = %(contact)s AND lifecycle <> 'trashed'
+    SELECT {gathered} FROM (
+        SELECT * FROM contacts_contact WHERE workspace_id = %(workspace)s AND {whom} ORDER BY id
+    ) AS contact
 ) AS written
 """
+_ONE = sql.SQL("id = %(contact)s AND lifecycle <> 'trashed'")
+_TRASH = sql.SQL("lifecycle = 'trashed'")
 
 
 def read(workspace: Workspace, contact_id: int, references: Collection[str]) -> Person:
     """With the columns of these properties; references that name none are left out. Raises Contact.DoesNotExist."""
+    reading, rows, exists = _look(workspace, references, _ONE, contact_id)
+    if not exists:
+        raise Contact.DoesNotExist
+    return Person(reading, {name: held[0] for name, held in rows.texts.items() if held})
+
+
+def read_trash(workspace: Workspace, references: Collection[str]) -> Reading:
+    """Everybody in the trash, whom the snapshot leaves out. References that name no property are left out."""
+    return _look(workspace, references, _TRASH)[0]
+
+
+def _look(
+    workspace: Workspace, references: Collection[str], whom: sql.Composable, contact_id: int | None = None
+) -> tuple[Reading, Rows, bool]:
+    """Also as texts, and whether there is a contact of this id."""
     known = extract.known(references)
     with extract.cursor() as cursor:
         cursor.execute(
-            sql.SQL(_LOOK).format(gathered=extract.gathered(known, lists=known)),
+            sql.SQL(_LOOK).format(gathered=extract.gathered(known, lists=known), whom=whom),
             {"workspace": workspace.pk, "contact": contact_id, **extract.own_names(known)},
             binary=True,
         )
         timezone, properties, tags, now, exists, *gathered = cursor.fetchall()[0]
-    if not exists:
-        raise Contact.DoesNotExist
     schema = extract.schema_of(timezone, properties, tags)
     written = Rows.of(known, *gathered)
     layers = []
@@ -65,5 +81,4 @@ def read(workspace: Workspace, contact_id: int, references: Collection[str]) -> 
         frame = written.typed(types.values(), schema.zone)
         frame = frame.select(ID, *(pl.col(type_.column).alias(name) for name, type_ in types.items()))
         layers = [Layer(frame, written.ids, np.empty(0, dtype=np.intp))]
-    texts = {name: held[0] for name, held in written.texts.items() if held}
-    return Person(Reading(layers, schema, milliseconds(now)), texts)
+    return Reading(layers, schema, milliseconds(now)), written, exists

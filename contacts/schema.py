@@ -49,12 +49,11 @@ class Schema:
 
     def nearest(self, reference: str) -> list[str]:
         """The references most like one that does not exist, at most five."""
-        by_folded = {name.lower(): name for name in self.references()}
-        bare = {name.rpartition(".")[2].lower(): name for name in self.references()}
-        wanted = reference.rpartition(".")[2].lower()
-        names = difflib.get_close_matches(reference.lower(), by_folded, 5, 0.6)
-        tails = difflib.get_close_matches(wanted, bare, 5, 0.6)
-        return list(dict.fromkeys([*(by_folded[name] for name in names), *(bare[name] for name in tails)]))[:5]
+        bare: dict[str, list[str]] = {}  # without "customProperties.", in which they are all alike
+        for name in self.references():
+            bare.setdefault(name.rpartition(".")[2].lower(), []).append(name)
+        found = difflib.get_close_matches(reference.rpartition(".")[2].lower(), bare, 5, 0.6)
+        return [name for tail in found for name in bare[tail]][:5]
 
     def plus(self, types: Iterable[PropertyType]) -> "Schema":
         return Schema({**self.own, **{type_.reference: type_ for type_ in types}}, self.zone)

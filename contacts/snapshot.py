@@ -10,13 +10,14 @@ from django.db import OperationalError, connection
 from numpy.typing import NDArray
 from psycopg import sql
 
-from contacts import columns, extract
+from contacts import columns, extract, texts
 from contacts.builtin import BUILTIN
 from contacts.cache import ColumnCache
 from contacts.columns import GONE, ID
 from contacts.extract import Ids, Rows
 from contacts.refresh import DELTA, refresh
 from contacts.schema import PropertyType, Schema
+from contacts.texts import Texts
 from contacts.values import Kind, milliseconds
 from workspaces.models import Workspace
 
@@ -35,18 +36,14 @@ class Layer:
     hidden: NDArray[np.intp]
     keys: Mapping[str, "Key"] = field(default_factory=dict)  # what its columns are called in the cache
 
-    def rows(self, reference: str, texts: Sequence[str]) -> NDArray[np.intp] | None:
-        """Where a property has one of these texts, if they can be found without scanning: in a column of many texts."""
+    def texts(self, reference: str) -> Texts | None:
+        """How to search a property without scanning it, where it is a text and its column one of many."""
         key, column = self.keys.get(reference), self.frame[reference]
-        if key is None or column.dtype != pl.String:
-            return None
-        hashes, order = _ordered(key, column)
-        wanted = pl.Series(texts, dtype=pl.String)
-        sought = wanted.hash().to_numpy()
-        firsts, ends = (np.searchsorted(hashes, sought, side=side) for side in ("left", "right"))
-        places = np.concatenate([order[first:end] for first, end in zip(firsts, ends, strict=True)])
-        found = column.gather(places).is_in(wanted.implode()).fill_null(False).to_numpy()
-        return np.asarray(places[found], dtype=np.intp)
+        return Texts(column, key, cache) if key is not None and _are_many(column) else None
+
+
+def _are_many(column: pl.Series) -> bool:
+    return column.dtype == pl.String and len(column) >= texts.FEWEST
 
 
 @dataclass(frozen=True)
@@ -252,19 +249,6 @@ def _load(workspace_id: str, keys: set[Key]) -> dict[Key, pl.Series] | None:
         loaded[key] = columns.searchable(pl.concat(pieces)) if pieces else columns.nothing(kind, 0)
         cache.put(key, loaded[key])
     return loaded
-
-
-def _ordered(key: Key, column: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
-    """The hashes of a column's texts, ascending, and the row of each; worked out once for these bytes."""
-    names = ("hashes", key), ("order", key)
-    hashes, order = (cache.get(name) for name in names)
-    if hashes is None or order is None:
-        unordered = column.hash()
-        order = unordered.arg_sort()
-        hashes = unordered.gather(order)
-        for name, part in zip(names, (hashes, order), strict=True):
-            cache.put(name, part)
-    return hashes.to_numpy(), order.to_numpy()
 
 
 def _places(base: Key, delta: Key, loaded: dict[Key, pl.Series]) -> NDArray[np.intp]:

@@ -1,19 +1,20 @@
 """Create a contact or bring one up to date from a JSON document."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from contacts import properties
+from contacts import keys, properties, staging
 from contacts.builtin import BUILTIN
 from contacts.conversion import converted
 from contacts.models import Contact, Status
 from contacts.schema import CUSTOM, Schema
-from contacts.values import Kind, Refused, as_text, clean, is_missing, kind_of, stored
+from contacts.values import Kind, Refused, as_text, clean, fold, is_missing, kind_of, stored
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
@@ -24,7 +25,7 @@ READ_ONLY = {"_id", "id", "__v", "workspaceId", "createdBy", "updatedBy", "name"
 READ_ONLY |= {"lastActivityDate", "tagIds"}
 
 
-@dataclass
+@dataclass(slots=True)
 class Change:
     """What a document says about a contact; what it does not name stays as it is. None takes a value away."""
 
@@ -33,11 +34,18 @@ class Change:
     custom: dict[str, Any] = field(default_factory=dict)
     substitution_tags: dict[str, Any] = field(default_factory=dict)
     declares: dict[str, Kind] = field(default_factory=dict)
+    all_custom: bool = False  # custom properties that it does not name are taken away
+    tags_added: list[str] = field(default_factory=list)
+    tags_removed: list[str] = field(default_factory=list)  # in whatever case
+    lifecycle: str = ""
 
 
-def read(document: Any, schema: Schema) -> Change:
-    """A Swipe One contact: built-ins by name, custom properties flat or under customProperties. Raises Invalid."""
-    reader = _Reader(schema)
+def read(document: Any, schema: Schema, *, like_builtins: bool = False) -> Change:
+    """A Swipe One contact: built-ins by name, custom properties flat or under customProperties. Raises Invalid.
+
+    `like_builtins`: new custom properties may be called as built-in ones are.
+    """
+    reader = _Reader(schema, like_builtins)
     if not isinstance(document, dict):
         raise Invalid([Problem("", "give a contact as an object")])
     reader.take(document)
@@ -47,8 +55,9 @@ def read(document: Any, schema: Schema) -> Change:
 
 
 class _Reader:
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, like_builtins: bool) -> None:
         self.schema = schema
+        self.like_builtins = like_builtins
         self.change = Change()
         self.problems: list[Problem] = []
 
@@ -109,7 +118,7 @@ class _Reader:
         name = clean(name).strip()
         known = self.schema.get(CUSTOM + name)
         if known is None:
-            name = properties.check_name(name)
+            name = properties.check_name(name, like_builtin=self.like_builtins)
             if is_missing(value):
                 return
             kind = self.change.declares.setdefault(name, kind_of(value))
@@ -132,70 +141,92 @@ def upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
 
     Raises Invalid when the workspace has no room for the properties that it declares.
     """
-    try:
-        return _upsert(workspace, change)
-    except IntegrityError:
-        # An import, which takes no locks for external ids, made the same one just now: this time it is found.
-        return _upsert(workspace, change)
+    return staging.undisturbed(lambda: _upsert(workspace, change))
 
 
 def _upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
     with transaction.atomic():
         properties.hold_types(workspace)
-        _settle(workspace, change)
-        properties.declare_tags(workspace, change.substitution_tags)
+        for problems in settle(workspace, [change]).values():
+            raise Invalid(problems)
         contact = _find(workspace, change)
         is_new = contact is None
         contact = contact or Contact(workspace=workspace)
-        if apply(contact, change) or is_new:
-            contact.updated_at = timezone.now()
-            if is_new:
-                contact.created_at = contact.updated_at
-            contact.save()
+        _save(contact, replace(change, lifecycle=change.lifecycle or Status.ACTIVE))
     return contact, is_new
 
 
-def _settle(workspace: Workspace, change: Change) -> None:
-    """Declare what is new, and make the values fit the types of now: a property may have changed since the reading."""
-    given = {name: value for name, value in change.custom.items() if value is not None}
-    wanted = {name: kind_of(value) for name, value in given.items()} | change.declares
-    kinds = properties.kinds(workspace, wanted)
-    if kinds.keys() != wanted.keys():
-        try:
-            properties.declare(workspace, wanted)
-        except ValidationError as error:
-            raise Invalid(Problem("", message) for message in error.messages) from None
-        kinds = properties.kinds(workspace, wanted)
-    problems = []
-    for name, value in given.items():
-        try:
-            change.custom[name] = converted(kinds[name], value, workspace.zone)
-        except Refused as error:
-            problems.append(Problem(f"customProperties.{name}", str(error)))
-    if problems:
-        raise Invalid(problems)
+def update(workspace: Workspace, contact_id: int, change: Change, *, in_trash: bool = False) -> Contact:
+    """The contact with this id, with `in_trash` also one in the trash, brought up to date.
+
+    Raises Contact.DoesNotExist, Invalid.
+    """
+    with transaction.atomic():
+        properties.hold_types(workspace)
+        for problems in settle(workspace, [change]).values():  # before the contact's own lock, as _upsert does
+            raise Invalid(problems)
+        held = workspace.contacts if in_trash else workspace.contacts.exclude(lifecycle=Status.TRASHED)
+        contact = held.select_for_update().get(pk=contact_id)
+        _save(contact, change)
+    return contact
+
+
+def _save(contact: Contact, change: Change) -> None:
+    is_new = contact._state.adding
+    if apply(contact, change) or is_new:
+        contact.updated_at = timezone.now()
+        if is_new:
+            contact.created_at = contact.updated_at
+        contact.save()
+
+
+def settle(workspace: Workspace, changes: Sequence[Change]) -> dict[int, list[Problem]]:
+    """Declare what is new, and make the values fit the types of now: a property may have changed since the reading.
+
+    Gives what is wrong with which of them, by its place; what only such a one names is not declared. For use in a
+    transaction that holds the types.
+    """
+    wanted = [_wanted(change) for change in changes]
+    tags: set[str] = set().union(*(change.substitution_tags for change in changes))
+    admission = properties.Admission(workspace, set().union(*wanted), tags)
+    refused: dict[int, list[Problem]] = {}
+    for place, (change, names) in enumerate(zip(changes, wanted, strict=True)):
+        problems = [Problem("", message) for message in admission.problems(names, change.substitution_tags)]
+        problems += _convert(change, ChainMap(admission.kinds, names), workspace.zone)
+        if problems:
+            refused[place] = problems
+        else:
+            admission.let_in(names, change.substitution_tags)
+    admission.declare()
+    return refused
+
+
+def _wanted(change: Change) -> dict[str, Kind]:
+    """The custom properties that it has values for, with the kinds they take if nobody has them yet."""
+    return {name: kind_of(value) for name, value in change.custom.items() if value is not None} | change.declares
+
+
+def _convert(change: Change, kinds: Mapping[str, Kind], zone: tzinfo) -> Iterator[Problem]:
+    for name, value in change.custom.items():
+        if value is not None:
+            try:
+                change.custom[name] = converted(kinds[name], value, zone)
+            except Refused as error:
+                yield Problem(f"customProperties.{name}", str(error))
 
 
 def _find(workspace: Workspace, change: Change) -> Contact | None:
     external_id, email = change.columns.get("external_id", ""), change.columns.get("email", "")
     held = workspace.contacts.select_for_update()
     if external_id:
-        _lock("external_id", workspace, external_id)
+        keys.hold(workspace.pk, [("externalId", external_id)])
         return held.filter(external_id=external_id).first()
     if email:
         # E-mail is not unique, so no constraint would stop two at once from both making a contact.
-        _lock("email", workspace, email)
+        keys.hold(workspace.pk, [("email", email)])
         live = held.exclude(lifecycle=Status.TRASHED)
         return live.extra(where=["email <> '' AND lower(email) = lower(%s)"], params=[email]).order_by("id").first()
     return None
-
-
-def _lock(what: str, workspace: Workspace, key: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s || ':' || %s || ':' || lower(%s), 0))",
-            [what, workspace.pk, key],
-        )
 
 
 def apply(contact: Contact, change: Change) -> bool:
@@ -204,10 +235,16 @@ def apply(contact: Contact, change: Change) -> bool:
     for column, value in change.columns.items():
         setattr(contact, column, value)
     contact.profile = _merged(contact.profile, change.profile)
-    contact.custom = _merged(contact.custom, change.custom)
+    contact.tags = _tagged(contact.tags, change)
+    contact.custom = _merged({} if change.all_custom else contact.custom, change.custom)
     contact.substitution_tags = _merged(contact.substitution_tags, change.substitution_tags)
-    contact.lifecycle = Status.ACTIVE
+    contact.lifecycle = change.lifecycle or contact.lifecycle
     return _state(contact) != before
+
+
+def _tagged(held: list[str], change: Change) -> list[str]:
+    gone = {fold(tag) for tag in change.tags_removed}
+    return list(dict.fromkeys(tag for tag in [*held, *change.tags_added] if fold(tag) not in gone))
 
 
 def _merged(held: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import logging
 import re
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
 from rest_framework import exceptions
@@ -11,8 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contacts.refresh import SnapshotBusy
-from segments.dialects import swipeone, tiledesk
-from workspaces.problems import Conflict, Invalid, Problem
+from segments.dialects import segmenter, swipeone, tiledesk
+from workspaces.logins import TooManyLogins
+from workspaces.problems import Conflict, Invalid, Problem, shortened
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +23,12 @@ def answer(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     """REST framework's exception handler: the body is written by the dialect of the view."""
     view = context["view"]
     status, code, message, problems, headers = _told(error, view, context["request"])
-    body = getattr(view, "dialect", swipeone).write_error(status, code, message, problems)
+    dialect = getattr(view, "dialect", None) or swipeone
+    body = dialect.write_error(status, code, message, shortened(problems))
     if isinstance(body, str):
         return HttpResponse(body, status=status, content_type="text/plain", headers=headers)
+    if isinstance(error, Conflict):
+        body |= error.details
     return Response(body, status, headers=headers)
 
 
@@ -34,12 +39,16 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
     """Status, code, message, problems and headers."""
     match error:
         case Invalid():
-            return 400, "invalid", "Invalid input", error.problems, {}
+            return 400, "invalid", error.message, error.problems, {}
         case Conflict():
             return 409, "conflict", str(error), [], {}
         case SnapshotBusy():
             later = {"Retry-After": str(error.retry_after_seconds)}
             return 503, "busy", "Many contacts are being taken in just now; try again soon.", [], later
+        case RequestDataTooBig():
+            return 413, "too_large", "The body is too large.", [], {}
+        case TooManyLogins():
+            return 429, "throttled", str(error), [], {"Retry-After": str(error.seconds)}
         case exceptions.ParseError():
             return 400, "invalid", "Invalid input", [Problem("", str(error.detail))], {}
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
@@ -54,7 +63,11 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
 
 
 # The dialect of an address for which there is no view, by how it begins.
-_BASES = [(re.compile(r"/api(/|$)"), swipeone), (re.compile(r"/(v[123]|[0-9a-f]{24})(/|$)"), tiledesk)]
+_BASES = [
+    (re.compile(r"/api/segments/?$"), segmenter),
+    (re.compile(r"/api(/|$)"), swipeone),
+    (re.compile(r"/(v[123]|auth|projects|[0-9a-f]{24})(/|$)"), tiledesk),
+]
 
 
 def _plain(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse | None:

@@ -17,6 +17,8 @@ DATA_DIR = Path(environment.text("SEGMENTER_DATA_DIR", str(BASE_DIR / ".data")))
 
 DEBUG = environment.flag("SEGMENTER_DEBUG", False)
 SECRET_KEY = environment.secret("SEGMENTER_SECRET_KEY", DATA_DIR / "secret_key")
+# Secrets of before: what they signed, sessions and tokens, is still taken.
+SECRET_KEY_FALLBACKS = environment.words("SEGMENTER_SECRET_KEY_FALLBACKS", "")
 ALLOWED_HOSTS = environment.words("SEGMENTER_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = environment.words("SEGMENTER_TRUSTED_ORIGINS", "")
 
@@ -34,6 +36,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
 ]
 
 MIDDLEWARE = [
@@ -115,14 +119,39 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = environment.flag("SEGMENTER_HTTPS",
 if SESSION_COOKIE_SECURE:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# How many proxies of ours stand in front, each adding whom it heard from to X-Forwarded-For.
+PROXIES = environment.number("SEGMENTER_PROXIES", 0)
+
+# 0 is no limit: see workspaces/tallies.py and workspaces/logins.py.
+REQUESTS_A_MINUTE = environment.number("SEGMENTER_REQUESTS_A_MINUTE", 1_200)
+LOGIN_FAILURES = environment.number("SEGMENTER_LOGIN_FAILURES", 10)
+LOGIN_FAILURES_BY_ADDRESS = environment.number("SEGMENTER_LOGIN_FAILURES_BY_ADDRESS", 100)
+SIGN_UP = environment.flag("SEGMENTER_SIGN_UP", False)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["workspaces.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["workspaces.authentication.ScopeAllows"],
+    "DEFAULT_THROTTLE_CLASSES": ["workspaces.throttles.EachCaller"],
     "DEFAULT_PARSER_CLASSES": ["segmenter.json.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["segmenter.json.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "segmenter.json.AnyAccept",
     "EXCEPTION_HANDLER": "segmenter.errors.answer",
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "segmenter.openapi.document.TableSchema",
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Segmenter",
+    "DESCRIPTION": "Segments over your contacts: who is in, how many and why, exactly and at once.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "PREPROCESSING_HOOKS": ["segmenter.openapi.document.with_plain_paths"],
+    "POSTPROCESSING_HOOKS": ["segmenter.openapi.document.with_components"],
 }
 
 SIMPLE_JWT = {

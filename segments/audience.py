@@ -4,25 +4,30 @@ import functools
 import itertools
 import operator
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 from pyroaring import BitMap64
 
-from contacts import facets
+from contacts import facets, snapshot
+from contacts.columns import ID
 from contacts.facets import Facets, Histogram
 from contacts.models import Contact, Status
 from contacts.refresh import Ids
 from contacts.schema import Schema
 from contacts.snapshot import Layer
-from segments.evaluation import evaluate
+from segments import fulltext, page_numbers
+from segments.evaluation import Read, evaluate
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.check import find_property
 from segments.rules.tree import All, Any, Rule
 from workspaces.models import Workspace
+
+Place = TypeVar("Place")
 
 
 @dataclass(frozen=True)
@@ -46,26 +51,34 @@ class Audience:
         return found
 
     def page(self, limit: int, after: int = 0, before: int | None = None) -> list[Contact]:
-        """The next members behind `after`, or with `before` the last ones in front of it; ascending, at most `limit`.
+        """The next members behind `after`, or with `before` the last in front of it; ascending, at most `limit`."""
+        if before is None:
+            return [contact for _, contact in self.present(limit, after, self.after, int)]
+        return [contact for _, contact in self.present(limit, before, self.before, int, backwards=True)]
 
-        Somebody deleted since the audience was read is left out and the next one taken: a short page is the last.
+    def present(
+        self,
+        limit: int,
+        start: Place,
+        beyond: Callable[[Place, int], list[Place]],
+        id_at: Callable[[Place], int],
+        *,
+        backwards: bool = False,
+    ) -> list[tuple[Place, Contact]]:
+        """The members whom `beyond` finds behind a place, or backwards in front of it, and where each stands.
+
+        Somebody deleted since the audience was read is left out and the next one taken: fewer than `limit` are all.
         """
-        found: list[Contact] = []
-        while len(found) < limit:
-            missing = limit - len(found)
-            ids = self.after(after, missing) if before is None else self.before(before, missing)
-            if not ids:
-                break
-            still_there = self._contacts(ids)
-            if before is None:
-                found, after = found + still_there, ids[-1]
-            else:
-                found, before = still_there + found, ids[0]
+        found: list[tuple[Place, Contact]] = []
+        while len(found) < limit and (places := beyond(start, limit - len(found))):
+            held = self._held([id_at(place) for place in places])
+            still_there = [(place, held[id_at(place)]) for place in places if id_at(place) in held]
+            found = still_there + found if backwards else found + still_there
+            start = places[0] if backwards else places[-1]
         return found
 
-    def _contacts(self, ids: Collection[int]) -> list[Contact]:
-        held = self.workspace.contacts.exclude(lifecycle=Status.TRASHED).in_bulk(ids)
-        return [held[id_] for id_ in ids if id_ in held]
+    def _held(self, ids: Collection[int]) -> dict[int, Contact]:
+        return self.workspace.contacts.exclude(lifecycle=Status.TRASHED).in_bulk(ids)
 
     def after(self, contact_id: int, limit: int) -> list[int]:
         """The ids of the first members behind this one, at most `limit`, ascending."""
@@ -79,9 +92,18 @@ class Audience:
 
     def sample(self, size: int = 10, seed: int = 0) -> list[Contact]:
         """Members picked at random, in order of id: the same ones for the same seed and people."""
+        ids = self.some(size, seed).tolist()
+        held = self._held(ids)
+        return [held[id_] for id_ in ids if id_ in held]
+
+    def some(self, size: int, seed: int = 0) -> Ids:
+        """The ids of members picked at random, ascending."""
         members = np.concatenate([_NOBODY, *(_part(layer, mask, 0, len(mask)) for layer, mask in self.layers)])
-        picked = np.random.default_rng(seed).choice(members, min(size, len(members)), replace=False)
-        return self._contacts(np.sort(picked).tolist())
+        return np.sort(np.random.default_rng(seed).choice(members, min(size, len(members)), replace=False))
+
+    def known(self, reference: str) -> int:
+        """How many members have a value of a property. It must be one of those read with the audience."""
+        return facets.known(self.layers, find_property(self.schema, reference))
 
     def facets(self, reference: str, limit: int = 20, containing: str = "") -> Facets:
         """The most frequent values of a property among the members. It must be one of those read with the audience."""
@@ -91,6 +113,21 @@ class Audience:
     def histogram(self, reference: str, most_bins: int = 20) -> Histogram:
         """How a number or date is spread among the members. It must be one of those read with the audience."""
         return facets.histogram(self.layers, find_property(self.schema, reference), self.schema.zone, most_bins)
+
+    def ordered(
+        self, reference: str = "", start: int = 0, limit: int | None = None, *, descending: bool = False
+    ) -> Ids:
+        """Ids of the members in order of a property that was read with the audience; if none is named, of id.
+
+        Those without a value come as if it were the lowest; those with equal ones by id.
+        """
+        columns = [ID, *filter(None, [reference])]
+        parts = [layer.frame.select(columns).filter(mask) for layer, mask in facets.visible(self.layers)]
+        return page_numbers.ids(parts, start, limit, descending=descending)
+
+    def with_words(self, words: Sequence[str], references: Sequence[str]) -> "Audience":
+        """Those in whose texts all of these words occur. The properties must be ones that were read with it."""
+        return self._with(fulltext.found(layer, mask, words, references) for layer, mask in self.layers)
 
     def __and__(self, other: "Audience") -> "Audience":
         """Those who are in both. The two must come from one call of `several`, and so from one moment."""
@@ -156,10 +193,14 @@ def matching(workspace: Workspace, rule: Rule, now: int | None = None, also: Col
 
 
 def several(
-    workspace: Workspace, wanted: Sequence[Wanted], now: int | None = None, also: Collection[str] = ()
+    workspace: Workspace,
+    wanted: Sequence[Wanted],
+    now: int | None = None,
+    also: Collection[str] = (),
+    read: Read = snapshot.read,
 ) -> list[Audience]:
     """Who each of these rules finds, all at one moment and in one pass. Raises Invalid, SnapshotBusy."""
-    done = evaluate(workspace, wanted, now, also)
+    done = evaluate(workspace, wanted, now, also, read)
     reading = done.reading
     return [
         Audience(workspace, list(zip(reading.layers, masks, strict=True)), done.now, reading.people, reading.schema)

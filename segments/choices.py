@@ -101,7 +101,7 @@ def _property(entry: Entry, options: dict[str, list[Any]]) -> dict[str, Any]:
         "kind": entry.type.kind.value,
         "group": "Custom" if reference.startswith(CUSTOM) else "Tags" if reference.startswith(TAG) else "Basics",
         "known": entry.known,
-        "people": entry.known + entry.missing,
+        "people": None if entry.known is None or entry.missing is None else entry.known + entry.missing,
         "distinct": entry.distinct,
         "lowest": entry.lowest,
         "highest": entry.highest,

@@ -1,14 +1,19 @@
 """Save what somebody wants a segment to be: all of it, or nothing and every reason why."""
 
+import copy
+from collections.abc import Mapping, Sequence
+
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from contacts import properties
+from contacts import bulk, keys, properties, upserts
+from contacts.models import wire_id
 from contacts.schema import CUSTOM, Schema, custom_type
+from contacts.upserts import Change
 from contacts.values import Kind, Refused, clean
-from segments import references, usage
+from segments import pins, references, usage
 from segments.dialects.reading import Draft as Draft
 from segments.models import Segment
 from segments.references import Wanted
@@ -37,17 +42,69 @@ def delete(segment: Segment) -> None:
     with transaction.atomic():
         if users := usage.users(segment):  # which takes the lock of drafts
             names = listed((each.name for each in users), "and")
-            raise Conflict(f"{segment.name} is used by {names}; change these first.")
+            details = {"segments": [each.as_json() for each in users]}
+            raise Conflict(f"{segment.name} is used by {names}; change these first.", details)
         segment.deleted_at = segment.updated_at = timezone.now()
         segment.save(update_fields=["deleted_at", "updated_at"])
 
 
 def _save(segment: Segment, draft: Draft) -> Segment:
+    people = None if draft.persons is None else _bring(segment, draft)
+    _write(segment, draft, people)
+    return segment
+
+
+def _bring(segment: Segment, draft: Draft) -> list[int]:
+    """Bring the persons sent with a draft up to date or add them, once nothing speaks against any of it; their ids.
+
+    They are written batch by batch, and before the segment: who sends it again after an interruption finds them there.
+    """
+    if not draft.persons:
+        return []
+    workspace = segment.workspace
+    changes = _changes(draft, properties.schema(workspace))
+    with transaction.atomic():
+        _write(copy.copy(segment), draft)
+        properties.hold_types(workspace)
+        _refuse(upserts.settle(workspace, changes))
+        transaction.set_rollback(True)
+    outcomes = bulk.upsert(workspace, changes)
+    _refuse({place: outcome.problems for place, outcome in enumerate(outcomes) if outcome.problems})
+    people = [outcome.contact_id for outcome in outcomes]
+    held = keys.of(workspace.pk, people)
+    draft.people = [(wire_id(pk), *held.get(pk, ("", ""))) for pk in people]
+    return people
+
+
+def _changes(draft: Draft, schema: Schema) -> list[Change]:
+    """What the persons of a draft say; what is wrong with them joins its problems."""
+    changes, persons = [], draft.persons or []
+    for place, document in enumerate(persons):
+        persons[place] = None  # no longer needed, and they may be many
+        try:
+            if document is not None:
+                changes.append(bulk.read(document, schema))
+        except Invalid as error:
+            draft.problems += [problem.below(f"persons[{place}]") for problem in error.problems]
+    return changes
+
+
+def _refuse(problems: Mapping[int, Sequence[Problem]]) -> None:
+    if problems:
+        raise Invalid(each.below(f"persons[{place}]") for place, found in problems.items() for each in found)
+
+
+# Pins have their own writers, and a segment that is put away meanwhile stays away.
+_NOT_OURS = ("id", "included", "excluded", "deleted_at")
+
+
+def _write(segment: Segment, draft: Draft, people: Sequence[int] | None = None) -> None:
+    """`people`: the contacts that are to be those pinned in, where that is to change."""
     workspace = segment.workspace
     with transaction.atomic():
         # Names and references are checked under this lock: two saves at once cannot make a circle or a name twice.
         lock("segments", workspace.pk)
-        problems = draft.problems + _name(segment, draft) + _fields(draft) + _rule(segment, draft)
+        problems = draft.problems + _name(segment, draft) + _rule(segment, draft)
         if problems:
             raise Invalid(problems)
         try:
@@ -57,7 +114,7 @@ def _save(segment: Segment, draft: Draft) -> Segment:
         if draft.name is not None:
             segment.name = clean(draft.name)
         for field, text in draft.fields.items():
-            setattr(segment, field, clean(text))
+            setattr(segment, field, text)
         if draft.rule_given:
             segment.rule = None if draft.rule is None else tree.write(draft.rule)
             sent = {"dialect": draft.dialect, "rule": segment.rule, "body": draft.document}
@@ -66,8 +123,11 @@ def _save(segment: Segment, draft: Draft) -> Segment:
         segment.updated_at = timezone.now()
         if segment._state.adding:
             segment.created_at = segment.updated_at
-        segment.save()
-    return segment
+            segment.save()
+        else:
+            segment.save(update_fields=[each.name for each in Segment._meta.fields if each.name not in _NOT_OURS])
+        if people is not None:
+            pins.replace_included(segment, people)
 
 
 def _name(segment: Segment, draft: Draft) -> list[Problem]:
@@ -87,23 +147,13 @@ def _name(segment: Segment, draft: Draft) -> list[Problem]:
     return []
 
 
-def _fields(draft: Draft) -> list[Problem]:
-    problems = []
-    for field, text in draft.fields.items():
-        try:
-            clean(text)
-        except Refused as error:
-            problems.append(Problem(field, str(error)))
-    return problems
-
-
 def _rule(segment: Segment, draft: Draft) -> list[Problem]:
     if draft.rule is None:
         return []
     problems: list[Problem] = []
     for name in draft.declares:
         try:
-            properties.check_name(name)
+            properties.check_name(name, like_builtin=draft.like_builtins)
         except Refused as error:
             problems.append(Problem("criteria", f"{CUSTOM}{name} {error}"))
     try:

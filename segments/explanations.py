@@ -1,10 +1,7 @@
 """Explain why one person is in a segment or not: every node of its rule, the pins, and one sentence."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import tzinfo
-
-from django.db import connection, transaction
 
 from contacts import person
 from contacts.person import Person
@@ -20,6 +17,7 @@ from segments.rules.explain import Explainer, Explanation, Pinned, Stored, nodes
 from segments.rules.reasons import closest, why
 from segments.rules.words import day_in_words
 from workspaces.models import Workspace
+from workspaces.moments import one_moment
 from workspaces.problems import Invalid
 
 MOST_SHOWN = 200  # segments on the page of a contact
@@ -37,7 +35,7 @@ def explain(workspace: Workspace, wanted: Wanted, contact_id: int) -> Explanatio
         people.append(person.read(workspace, contact_id, named))
         return people[0].reading
 
-    with _one_moment():
+    with one_moment():
         needed = references.in_order(workspace, [wanted])
         rules = [*(Wanted(each.tree, each) for each in needed), wanted]
         # The engine is asked about every node; nothing here decides what is met.
@@ -48,17 +46,6 @@ def explain(workspace: Workspace, wanted: Wanted, contact_id: int) -> Explanatio
         pins = _pins(contact_id, rules, done.now)
     met = (bool(mask[0]) for (mask,) in done.masks)
     return _explained(rules, met, people[0], pins)
-
-
-@contextmanager
-def _one_moment() -> Iterator[None]:
-    """All reads inside see the same, unless somebody's transaction is open already."""
-    if connection.in_atomic_block:
-        yield
-        return
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
 
 
 def _pins(contact_id: int, rules: Collection[Wanted], now: int) -> dict[str, Pinned]:

@@ -1,5 +1,6 @@
 """Segments and the people pinned to them."""
 
+from array import array
 from typing import Any
 
 import orjson
@@ -10,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from pyroaring import BitMap64
 
+from contacts import extract
 from contacts.models import Contact
 from segments.rules import tree
 from workspaces.identifiers import new_id
@@ -115,7 +117,13 @@ class Pin(models.Model):
 
 def rewrite_pins(segment: Segment) -> None:
     """Make the segment's two bitmaps say what its unexpiring pins say. Call it in the transaction that changed them."""
-    rows = segment.pins.filter(expires_at=None).values_list("contact_id", "kind")
-    held = {kind: BitMap64(contact for contact, of in rows if of == kind) for kind in PinKind.values}
-    segment.included, segment.excluded = held[PinKind.INCLUDED].serialize(), held[PinKind.EXCLUDED].serialize()
+    with extract.cursor() as cursor:
+        cursor.execute(
+            "SELECT kind, string_agg(int8send(contact_id), '') FROM segments_pin"
+            " WHERE segment_id = %s AND expires_at IS NULL GROUP BY kind",
+            [segment.pk],
+            binary=True,
+        )
+        held = {kind: BitMap64(array("Q", extract.binary_ids(ids).tobytes())) for kind, ids in cursor}
+    segment.included, segment.excluded = (held.get(kind, BitMap64()).serialize() for kind in PinKind.values)
     segment.save(update_fields=["included", "excluded"])

@@ -5,7 +5,7 @@ The one door for all of it: the admin, the commands and the API come through her
 
 import copy
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from enum import StrEnum
@@ -24,8 +24,7 @@ from segments import usage
 from segments.models import Segment
 from segments.rules import tree
 from segments.rules.check import check, no_property
-from segments.rules.tree import All, Condition, Not, Rule
-from segments.rules.tree import Any as AnyOf
+from segments.rules.tree import Rule
 from segments.usage import Broken
 from workspaces.locks import lock
 from workspaces.models import Workspace
@@ -50,7 +49,8 @@ class WouldBreak(Conflict):
         numbers = {"segment": len(segments), "value": self.values.rejected}
         self.harm = listed([_many(number, noun) for noun, number in numbers.items() if number], "and")
         self.lines = [*map(str, segments), *conversion.said(self.values)]
-        super().__init__("\n".join([f"{change} would break {self.harm}:", *self.lines]))
+        details = {"segments": [each.as_json() for each in segments], "values": self.values.as_json()}
+        super().__init__("\n".join([f"{change} would break {self.harm}:", *self.lines]), details)
 
 
 def _many(number: int, noun: str) -> str:
@@ -101,7 +101,14 @@ class Deletion:
 # --- create ----------------------------------------------------------------------------------------------------------
 
 
-def create(workspace: Workspace, name: str, kind: Kind, label: str = "", options: Iterable[Any] = ()) -> Property:
+def create(
+    workspace: Workspace,
+    name: str,
+    kind: Kind,
+    label: str = "",
+    options: Iterable[Any] = (),
+    presentation: Mapping[str, Any] | None = None,
+) -> Property:
     """Raises Invalid for what cannot be, Conflict where the name is taken or there are too many properties."""
     try:
         name = properties.check_name(name)
@@ -116,7 +123,9 @@ def create(workspace: Workspace, name: str, kind: Kind, label: str = "", options
             properties.declare(workspace, {name: kind})
         except ValidationError as error:
             raise Conflict(" ".join(error.messages)) from None
-        workspace.properties.filter(name=name).update(label=label, options=offered)
+        workspace.properties.filter(name=name).update(
+            label=label, options=offered, presentation=dict(presentation or {})
+        )
         return workspace.properties.get(name=name)
 
 
@@ -322,9 +331,15 @@ def delete(
         rewritten = [segment for segment in rewritten if segment.pk not in gone]
         if not dry_run:
             _delete_segments(segments)
-            _save_rules(rewritten)
+            save_rules(rewritten)
             _delete_row(workspace, reference)
         return Deletion(holders, segments, rewritten)
+
+
+def reference(workspace: Workspace, name: str) -> str:
+    """What somebody calls a property or tag of the workspace's own: a custom property's name first, then in full."""
+    own = properties.schema(workspace).own
+    return name if CUSTOM + name not in own and name in own else CUSTOM + name
 
 
 def _delete_row(workspace: Workspace, reference: str) -> None:
@@ -345,14 +360,7 @@ def users(workspace_id: str, references: set[str]) -> list[Broken]:
 
 
 def _renamed(rule: Rule, old: str, new: str) -> Rule:
-    match rule:
-        case Condition(property=name) if name == old:
-            return replace(rule, property=new)
-        case All(rules) | AnyOf(rules):
-            return replace(rule, rules=tuple(_renamed(part, old, new) for part in rules))
-        case Not(part):
-            return Not(_renamed(part, old, new))
-    return rule
+    return tree.replaced(rule, lambda each: replace(each, property=new) if each.property == old else each)
 
 
 def _new_problems(rule: Rule, new: Rule, reference: str, before: Schema, after: Schema) -> list[Problem]:
@@ -375,7 +383,7 @@ def _delete_segments(segments: Iterable[Broken]) -> None:
     Segment.objects.filter(pk__in=[each.id for each in segments]).update(deleted_at=timezone.now())
 
 
-def _save_rules(segments: Iterable[Segment]) -> None:
+def save_rules(segments: Iterable[Segment]) -> None:
     for segment in segments:
         segment.updated_at = timezone.now()
         segment.save(update_fields=["rule", "updated_at"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from segments.models import Segment
 from segments.rules.tree import Rule, referred
@@ -17,6 +18,9 @@ class Broken:
     name: str
     problems: tuple[Problem, ...]
     readable: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        return {"_id": self.id, "name": self.name, "problems": [each.as_json() for each in self.problems]}
 
     def __str__(self) -> str:
         return f"segment {self.name} ({self.id}): {'; '.join(map(str, self.problems))}"

@@ -6,14 +6,17 @@ import pytest
 from django.test import Client
 
 from contacts import snapshot
+from tests.callers import Caller, basic, person
 from workspaces.models import ApiKey, Workspace
+from workspaces.tallies import limiter
 
 DEMO = "6660175570fbd8a9c22bedfb"  # the workspace of the documented examples
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache():
+def _empty_caches():
     snapshot.cache.clear()
+    limiter.clear()
 
 
 @pytest.fixture
@@ -62,3 +65,14 @@ def api(key):
 @pytest.fixture
 def rival_api(rival):
     return Api(ApiKey.objects.issue(rival, "tests", "write")[1])
+
+
+@pytest.fixture
+def ana(shop, settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 is slow on purpose
+    return person("ana@shop.example", shop)
+
+
+@pytest.fixture
+def call(ana):
+    return Caller(basic("ana@shop.example"))

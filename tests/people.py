@@ -12,7 +12,8 @@ def declare(workspace, **kinds):
 
 
 def add(workspace, name, profile=None, tags=(), **custom):
-    fields = {field: custom.pop(field) for field in ("email", "phone", "external_id", "created_at") if field in custom}
+    names = ("email", "phone", "external_id", "last_name", "lifecycle", "created_at")
+    fields = {field: custom.pop(field) for field in names if field in custom}
     return Contact.objects.create(
         workspace=workspace, first_name=name, profile=profile or {}, tags=list(tags), custom=custom, **fields
     )

@@ -442,6 +442,18 @@ def test_an_external_id_is_one_contacts(browser, shop, lena):
     saved(edit(browser("ana"), lena, first_name="Still C-1"))
 
 
+def test_substitution_tags_are_at_most_500(browser, shop, lena):
+    there = shop.substitution_tags.count()
+    properties.declare_tags(shop, [f"t{number}" for number in range(500 - there)])
+    saved(edit(browser("ana"), lena, substitution_tags='{"t1": "x"}'))
+    refused = edit(browser("ana"), lena, substitution_tags='{"t1": "x", "one more": "y"}')
+    assert "500 substitution tags" in errors(refused)["substitution_tags"]
+    asked = {"workspace": shop.pk, "tag": "one more", "fallback": "", "description": ""}
+    refused = browser("ana").post(page("contacts.substitutiontag", "add"), asked)
+    assert "500 substitution tags" in errors(refused)["__all__"]
+    assert shop.substitution_tags.count() == 500
+
+
 @pytest.mark.parametrize(
     "term", ["lena@example.org", "LENA@exam", "C-1", "+34 612 345 678", "{pk}", "{wire}", " lena "]
 )

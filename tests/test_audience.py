@@ -1,7 +1,9 @@
 """What can be said of an audience: a sample, what its people have in common, and how audiences differ."""
 
+import random
 from datetime import timedelta
 
+import polars as pl
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -10,7 +12,7 @@ from django.utils import timezone
 from contacts.facets import Bin, Value
 from contacts.models import Contact
 from contacts.refresh import refresh
-from segments import audience
+from segments import audience, page_numbers
 from segments.models import Pin, Segment, rewrite_pins
 from segments.references import Wanted
 from segments.rules.tree import All, Any, InSegment, Not, write
@@ -219,3 +221,27 @@ def test_many_segments_are_counted_in_one_pass_with_their_pins(people):
         counts = [found.count for found in audience.several(people, wanted)]
     assert counts == [3, 1, 2] * 30
     assert len(queries) <= 4
+
+
+@pytest.mark.parametrize("first_pages", [0, 10_000], ids=["deep", "near"])
+@pytest.mark.parametrize("kind", ["text", "date"])
+def test_people_in_order_are_those_that_sorting_everybody_gives(kind, first_pages, monkeypatch):
+    monkeypatch.setattr(page_numbers, "_FIRST_PAGES", first_pages)
+    chance = random.Random(7)
+    spelled = {"text": "bcde", "date": [10**12, 5, 10**12 + 1, -3]}[kind]
+    people = [(number, chance.choice([None, *spelled])) for number in range(1, 60)]
+    dtype = {"text": pl.String, "date": pl.Int64}[kind]
+    parts = [pl.DataFrame(people[first::2], schema={"id": pl.Int64, "v": dtype}, orient="row") for first in (0, 1)]
+    if kind == "text":
+        parts[0] = parts[0].with_columns(pl.col("v").cast(pl.Enum(["e", "d", "c", "b"])))
+    in_order = [
+        number
+        for number, value in sorted(
+            people, key=lambda each: (each[1] is not None, each[1] or "" if kind == "text" else each[1] or 0, each[0])
+        )
+    ]
+    for descending in (False, True):
+        expected = in_order[::-1] if descending else in_order
+        for start, limit in ((0, 5), (20, 7), (55, 10), (58, None), (0, None), (59, 1), (10**9, 40)):
+            end = None if limit is None else start + limit
+            assert page_numbers.ids(parts, start, limit, descending=descending).tolist() == expected[start:end]

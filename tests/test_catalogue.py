@@ -92,7 +92,8 @@ def test_asking_costs_a_handful_of_queries_and_reads_no_contact(people):
 def test_a_large_workspace_is_kept_in_the_background_only(people, monkeypatch):
     monkeypatch.setattr(catalogue, "SMALL", 2)
     refresh(people)
-    assert catalogue.read(people) == []
+    assert {(each.known, each.as_of) for each in catalogue.read(people)} == {(None, None)}
+    assert found(people, "plan") == ["customProperties.plan"]
     background = Catalogues()
     background.keep()
     assert entry(people, "customProperties.plan").known == 3

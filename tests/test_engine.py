@@ -9,7 +9,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contacts import columns
+from contacts import columns, texts
 from contacts.properties import declare_tags
 from contacts.refresh import refresh
 from contacts.schema import Schema, custom_type, tag_type
@@ -177,6 +177,7 @@ def small_bounds(request, settings, monkeypatch):
     way or the other."""
     settings.SNAPSHOT_DELTA_BEFORE_MERGE, settings.SNAPSHOT_CHUNK = 6, 40
     monkeypatch.setattr(columns, "FEW_VALUES", request.param)
+    monkeypatch.setattr(texts, "FEWEST", 1)
 
 
 SWEEP = [
@@ -320,7 +321,8 @@ def test_every_rule_can_be_said_and_written_in_every_dialect(node):
     for reading in (
         swipeone.read(criteria, SCHEMA),
         tiledesk.read_segment({"name": "Everybody", **filters}, SCHEMA),
-        segmenter.read({"name": "Everybody", "filters": write(rule)}, SCHEMA, partial=False),
+        segmenter.read_segment({"name": "Everybody", "filters": write(rule)}, SCHEMA),
+        segmenter.read_segment({"name": "Everybody", "filters": segmenter.write(rule, SCHEMA)}, SCHEMA),
     ):
         assert not reading.problems
         assert not reading.declares

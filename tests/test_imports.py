@@ -557,7 +557,6 @@ def test_a_bad_row_does_not_replace_a_good_one(bring):
 
 def test_duplicates_are_found_across_batches_and_a_second_import_changes_nothing(bring, monkeypatch):
     monkeypatch.setattr(imports, "ROWS_A_BATCH", 10)
-    monkeypatch.setattr(imports, "ROWS_A_LOCKED_BATCH", 7)
     rows = [f"ada{number % 30}@example.com,{number},plan{number}" for number in range(100)]
     content = "email,n,plan\n" + "\n".join(rows)
     done = bring(content, key="email")

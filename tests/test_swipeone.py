@@ -147,6 +147,21 @@ def test_contacts_of_a_segment_in_the_documented_form(api, shop):
 UNKNOWN = "6684f0911504d49e7c00312e"
 
 
+EVERYTHING_ELSE = [
+    ("DELETE", f"/api/segments/{UNKNOWN}"), ("GET", f"/api/segments/{UNKNOWN}/count"),
+    ("GET", f"/api/segments/{UNKNOWN}/overlap"), ("POST", f"{SEGMENTS}/preview"),
+    ("GET", f"/api/workspaces/{DEMO}/contacts"), ("POST", f"/api/workspaces/{DEMO}/contacts/search"),
+    ("GET", f"/api/contacts/{UNKNOWN}"), ("PUT", f"/api/contacts/{UNKNOWN}/status"),
+    ("POST", f"/api/contacts/{UNKNOWN}/tags"), ("GET", f"/api/workspaces/{DEMO}/statuses"),
+    ("GET", f"/api/workspaces/{DEMO}/tags"), ("POST", f"/api/workspaces/{DEMO}/tags"),
+    ("GET", f"/api/tags/{UNKNOWN}"), ("PATCH", f"/api/tags/{UNKNOWN}"), ("GET", f"/api/tags/{UNKNOWN}/contacts"),
+    ("GET", f"/api/workspaces/{DEMO}/contact-properties"), ("POST", f"/api/workspaces/{DEMO}/contact-properties"),
+    ("GET", f"/api/contact-properties/{UNKNOWN}"), ("GET", f"/api/workspaces/{DEMO}/properties"),
+    ("POST", f"/api/workspaces/{DEMO}/properties"), ("PATCH", f"/api/workspaces/{DEMO}/properties/plan"),
+    ("DELETE", f"/api/workspaces/{DEMO}/properties/plan"),
+]  # fmt: skip
+
+
 def test_without_a_good_key_every_endpoint_answers_401(shop):
     key, revoked = ApiKey.objects.issue(shop, "old", "write")
     key.revoked_at = key.created_at
@@ -155,7 +170,7 @@ def test_without_a_good_key_every_endpoint_answers_401(shop):
         for method, path in [
             ("POST", SEGMENTS), ("GET", SEGMENTS), ("GET", f"/api/segments/{UNKNOWN}"),
             ("PATCH", f"/api/segments/{UNKNOWN}"), ("GET", f"/api/segments/{UNKNOWN}/contacts"),
-            ("POST", f"/api/workspaces/{DEMO}/contacts"),
+            ("POST", f"/api/workspaces/{DEMO}/contacts"), *EVERYTHING_ELSE,
         ]:  # fmt: skip
             answer = who(method, path, "{broken")
             assert (answer.status_code, answer.json()) == (401, {"status": "error", "message": "Unauthorized"}), path
@@ -287,6 +302,14 @@ def test_malformed_json_is_400_with_its_line_and_column(api):
     assert answer.json()["problems"][0]["message"].startswith("line 2, column 11")
 
 
+def test_broken_bodies_are_answered_in_the_envelope_everywhere(api):
+    for method, path in EVERYTHING_ELSE:
+        for text in ("{broken", '{"label": "\\ud800"}', b"\xff\xfe", "[" * 900 + "]" * 900):
+            answer = api(method, path, text)
+            assert answer.status_code in (200, 400, 404), (method, path, answer.content)
+            assert answer.json()["status"] in ("success", "error", "fail")
+
+
 def test_a_body_past_the_limit_is_413_and_another_type_415(api, settings):
     settings.BODY_LIMIT = 1000
     assert api.post(SEGMENTS, {"name": "x" * 2000}).status_code == 413
@@ -380,6 +403,42 @@ def test_who_a_predicate_finds(api, people, name, data_type, operator, value, wh
     segment = made(api, sent)
     assert names(api, segment) == who
     assert api.get(f"/api/segments/{segment}").json()["data"]["segment"]["criteria"]["predicates"] == [sent]
+
+
+# The operators that n8n's node offers, by field type; it has no other data types than these four.
+OFFERED = {
+    "text email url phone country person": "is is_not contains does_not_contain starts_with is_known is_unknown",
+    "select": "is is_not is_known is_unknown",
+    "multiselect": "contains does_not_contain is_known is_unknown",
+    "number": "is is_not greater_than less_than is_known is_unknown",
+    "date": "is_more_than is_in_the_last is_in_the_next is_on is_before is_after is_between_dates is_known is_unknown "
+            "greater_than less_than",
+    "address": "is_known is_unknown",
+}  # fmt: skip
+VALUES = {"number": "5", "is_more_than": "30", "is_in_the_last": "7", "is_in_the_next": "7", "is_known": "", "is_unknown": "",
+          "is_between_dates": ["2024-01-01", "2024-06-01"], "date": "2024-06-01T00:00:00Z"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("types", "operators"), OFFERED.items())
+def test_every_operator_that_clients_offer_for_a_field_type_is_taken_and_echoed(api, types, operators):
+    for field_type in types.split():
+        api.post(f"/api/workspaces/{DEMO}/contact-properties", {"label": field_type, "name": f"my{field_type}", "fieldType": field_type})  # fmt: skip
+        for operator in operators.split():
+            value = VALUES.get(operator, VALUES.get(field_type, "x"))
+            data_type = field_type if field_type in ("number", "date") else "string"
+            sent = {"property": f"customProperties.my{field_type}", "operator": operator, "value": value,
+                    "dataType": data_type, "type": "contact"}  # fmt: skip
+            answer = api.post(SEGMENTS, {**body(f"{field_type} {operator}", sent), "copyViewFrom": "all_people"})
+            assert answer.status_code == 201, (field_type, operator, answer.content)
+            assert answer.json()["data"]["segment"]["criteria"] == {"type": "and", "predicates": [sent]}
+            assert "warnings" not in answer.json()
+    assert api.get(SEGMENTS).json()["data"]["count"] == len(types.split()) * len(operators.split())
+
+
+def test_whether_a_thing_is_known_needs_no_value(api, people):
+    sent = {"property": "tags", "operator": "is_known", "dataType": "string"}
+    assert names(api, made(api, sent)) == "Ana"
+    assert names(api, made(api, {**sent, "operator": "is_unknown"}, name="Untagged")) == "Bo Cleo Dan"
 
 
 def test_tags_include_and_exclude(api, people):

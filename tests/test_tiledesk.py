@@ -5,69 +5,20 @@ import json
 import re
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 
 from segments import audience, drafts
 from segments.dialects.reading import NATIVE
 from segments.drafts import Draft
 from segments.models import Segment
 from segments.rules.tree import All, Any, InSegment, Not, write
+from tests.callers import PASSWORD, Caller, basic
 from tests.conftest import DEMO
 from tests.people import add, custom, declare, found
 from workspaces.models import Member, Role
 
 pytestmark = pytest.mark.django_db
 
-PASSWORD = "sesame street 12"
 UNKNOWN = "5c81593adf767b0017d1aa66"
-
-
-class Caller:
-    """Somebody who sends an Authorization header, or none."""
-
-    def __init__(self, authorization=""):
-        self.authorization, self.client = authorization, Client(raise_request_exception=False)
-
-    def __call__(self, method, path, body=None, **headers):
-        content = body if isinstance(body, bytes | str) or body is None else json.dumps(body)
-        sent = {"authorization": self.authorization} if self.authorization else {}
-        return self.client.generic(
-            method, path, content or "", content_type="application/json", headers={**sent, **headers}
-        )
-
-    def get(self, path):
-        return self("GET", path)
-
-    def post(self, path, body):
-        return self("POST", path, body)
-
-    def put(self, path, body):
-        return self("PUT", path, body)
-
-
-def basic(email, password=PASSWORD):
-    return "Basic " + base64.b64encode(f"{email}:{password}".encode()).decode()
-
-
-def person(email, workspace=None, role=Role.AGENT):
-    user = User(username=email, email=email, first_name="Ana", last_name="Agent")
-    user.set_password(PASSWORD)
-    user.save()
-    if workspace is not None:
-        Member.objects.create(user=user, workspace=workspace, role=role)
-    return user
-
-
-@pytest.fixture
-def ana(shop, settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 is slow on purpose
-    return person("ana@shop.example", shop)
-
-
-@pytest.fixture
-def call(ana):
-    return Caller(basic("ana@shop.example"))
 
 
 SEGMENTS = f"/v3/{DEMO}/segments"

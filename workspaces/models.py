@@ -45,6 +45,7 @@ class Workspace(models.Model):
         help_text="Calendar days in rules begin and end in this zone, e.g. Europe/Madrid.",
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    role: int  # of the person for whom it was found
 
     objects = WorkspaceQuerySet.as_manager()
 
@@ -150,4 +151,34 @@ class ApiKey(models.Model):
     def note_use(self, at: datetime) -> None:
         """Write the time of use at most once a minute, so that reading does not mean writing."""
         if self.last_used_at is None or at - self.last_used_at > timedelta(minutes=1):
-            type(self).objects.filter(pk=self.pk).update(last_used_at=at)
+            # Of many who find it due at once, one writes.
+            unchanged = type(self).objects.filter(pk=self.pk, last_used_at=self.last_used_at)
+            unchanged.update(last_used_at=at)
+
+
+class KeptAnswer(models.Model):
+    """What a request with an Idempotency-Key was answered: see workspaces/idempotency.py."""
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="kept_answers")
+    key = models.CharField(max_length=255)
+    request = models.BinaryField()  # the digest of what was sent
+    answer = models.BinaryField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "key"], name="answer_kept_once_per_key")]
+        indexes = [models.Index(fields=["created_at"], name="kept_answer_by_age")]
+
+    def __str__(self) -> str:
+        return f"the answer to {self.key}"
+
+
+class Tally(models.Model):
+    """How often somebody did something in a span of time: see workspaces/tallies.py. An unlogged table."""
+
+    name = models.TextField(primary_key=True)
+    count = models.IntegerField()
+    ends_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.count}"

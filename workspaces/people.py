@@ -9,10 +9,13 @@ import hmac
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db.models import Q
@@ -21,11 +24,13 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, Permis
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.backends import TokenBackend
+from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
+from workspaces import logins
 from workspaces.identifiers import is_id
-from workspaces.models import Role, Workspace
+from workspaces.models import Member, Role, Workspace
 
 if TYPE_CHECKING:  # REST framework imports this module while it builds its views
     from rest_framework.views import APIView
@@ -61,14 +66,21 @@ class Person:
         """One in which they are an agent or more. Raises NoProject, PermissionDenied."""
         if not is_id(workspace_id):
             raise NoProject(f"Invalid project id: {workspace_id}")
-        if self.user.is_superuser and (found := Workspace.objects.filter(pk=workspace_id).first()):
-            return found
-        member = self.user.memberships.select_related("workspace").filter(workspace=workspace_id).first()
+        member = next(self.memberships(workspace=workspace_id), None)
         if member is None:
             raise PermissionDenied("you dont belong to the project.")
         if member.role < Role.AGENT:
             raise PermissionDenied("you dont have the required role.")
+        member.workspace.role = member.role
         return member.workspace
+
+    def memberships(self, **where: str) -> Iterator[Member]:
+        """All, or those in one `workspace`; a superuser owns every workspace, also those that they never joined."""
+        if not self.user.is_superuser:
+            yield from self.user.memberships.filter(**where).select_related("workspace").order_by("id")
+            return
+        for workspace in Workspace.objects.filter(**{"pk": where["workspace"]} if where else {}).order_by("id"):
+            yield Member(user=self.user, workspace=workspace, role=Role.OWNER, created_at=workspace.created_at)
 
 
 class IsPerson(BasePermission):
@@ -87,37 +99,55 @@ class _Verified:
         self._until: OrderedDict[bytes, float] = OrderedDict()
         self._lock = Lock()
 
-    def check(self, user: User, password: str) -> bool:
-        told = hmac.digest(self._secret, f"{user.pk}:{user.password}:{password}".encode(), hashlib.sha256)
+    def knows(self, user: User, password: str) -> bool:
         with self._lock:
-            if self._until.get(told, 0) > time.monotonic():
-                return True
-        if not user.check_password(password):
-            return False
+            return self._until.get(self._told(user, password), 0) > time.monotonic()
+
+    def note(self, user: User, password: str) -> None:
+        told = self._told(user, password)
         with self._lock:
             self._until[told] = time.monotonic() + REMEMBERED_SECONDS
             self._until.move_to_end(told)
             while len(self._until) > MOST_REMEMBERED:
                 self._until.popitem(last=False)
-        return True
+
+    def _told(self, user: User, password: str) -> bytes:
+        return hmac.digest(self._secret, f"{user.pk}:{user.password}:{password}".encode(), hashlib.sha256)
 
 
 _verified = _Verified()
+_hashing = Lock()
 
 
 def find(email: str) -> User | None:
     """The person who signs in with this e-mail address, in whatever case; nobody where several have it."""
     email = email.strip().lower()
+    if "\0" in email:  # which PostgreSQL cannot even look for
+        return None
     found = User.objects.filter(Q(username=email) | Q(email__iexact=email) & ~Q(email=""), is_active=True)[:2]
     return next((user for user in found if user.username == email or len(found) == 1), None)
 
 
-def verify(email: str, password: str) -> User | None:
+class WrongLogin(Exception):
+    """There is nobody with this e-mail address and this password."""
+
+
+def verify(email: str, password: str, request: Request) -> User:
+    """Raises WrongLogin, TooManyLogins."""
     user = find(email)
-    if user is None:
-        make_password(password)  # takes as long as a wrong password, which tells nobody who has an account
-        return None
-    return user if _verified.check(user, password) else None
+    if user is not None and _verified.knows(user, password):
+        return user
+    # One hash at a time: each takes 100 MB. Of a client's many first requests one hashes, and the others come to know.
+    with _hashing:
+        if user is not None and _verified.knows(user, password):
+            return user
+        with logins.attempt(email, request):
+            if user is None:
+                make_password(password)  # takes as long as a wrong password, which tells nobody who has an account
+            if user is None or not user.check_password(password):
+                raise WrongLogin
+        _verified.note(user, password)
+        return user
 
 
 class BasicAuthentication(BaseAuthentication):
@@ -131,13 +161,21 @@ class BasicAuthentication(BaseAuthentication):
             raise BadAuthorization from None
         if len(words) != 2 or not colon:
             raise BadAuthorization
-        user = verify(email, password)
-        if user is None:
-            raise AuthenticationFailed("Unauthorized")
-        return Person(user), None
+        try:
+            return Person(verify(email, password, request)), None
+        except WrongLogin:
+            raise AuthenticationFailed("Unauthorized") from None
 
     def authenticate_header(self, request: Request) -> str:
         return 'Basic realm="Users"'
+
+
+class _Token(AccessToken):
+    """One that is signed with the secret of now, or was with another."""
+
+    def __init__(self, token: Any = None, verify: bool = True, *, secret: str = "") -> None:
+        self._token_backend = TokenBackend("HS256", secret or settings.SECRET_KEY)
+        super().__init__(token, verify)
 
 
 class TokenAuthentication(JWTAuthentication):
@@ -148,7 +186,13 @@ class TokenAuthentication(JWTAuthentication):
             raise AuthenticationFailed("Unauthorized") from None
         return None if found is None else (Person(cast(User, found[0])), found[1])
 
+    def get_validated_token(self, raw_token: bytes) -> Token:
+        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+            with suppress(TokenError):
+                return _Token(raw_token, secret=secret)
+        raise InvalidToken
+
 
 def token_of(user: User) -> str:
     """As it stands in the Authorization header, the word JWT included."""
-    return f"JWT {AccessToken.for_user(user)}"
+    return f"JWT {_Token.for_user(user)}"

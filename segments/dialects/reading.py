@@ -1,6 +1,6 @@
 """A draft, which is what reading a segment gives in any dialect, and how a table of operators reads a condition."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any as Json
@@ -18,6 +18,9 @@ NATIVE = "segmenter.rule"
 Operators = Mapping[Kind, dict[str, tuple[str, bool]]]
 
 
+Person = tuple[str, str, str]  # id, external id, e-mail address
+
+
 @dataclass
 class Draft:
     """What somebody wants a segment to be. None leaves a part as it is, and `rule_given` tells "no rule" from that.
@@ -32,7 +35,9 @@ class Draft:
     dialect: str = ""
     document: Json = None  # the rule as it was sent, to be echoed in this dialect
     fields: dict[str, str] = field(default_factory=dict)  # what else a segment keeps, by the model's names
-    persons: list[Json] | None = None  # contacts sent with it
+    persons: list[Json] | None = None  # contacts sent with it, to be those pinned in; None in it: unreadable
+    people: list[Person] = field(default_factory=list)  # who the persons turned out to be, once they are saved
+    like_builtins: bool = False  # what it declares may be called as built-in properties are
     problems: list[Problem] = field(default_factory=list)  # found while reading; reported with all others
 
     @property
@@ -53,6 +58,7 @@ class Shown:
     created: datetime
     updated: datetime
     deleted: bool = False
+    people: Sequence[Person] = ()  # those who were sent with it
 
 
 @dataclass(frozen=True)

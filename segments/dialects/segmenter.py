@@ -1,15 +1,20 @@
 """Instaleap's Segmenter on the wire: https://dev-center.instaleap.io/reference/create-segment and update-segment."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any as Json
 
 from contacts.schema import Schema
+from contacts.values import Refused, clean
 from segments.dialects import swipeone
-from segments.dialects.reading import Draft
-from segments.rules.tree import read as read_stored
+from segments.dialects.reading import Draft, Shown
+from segments.rules import tree
+from segments.rules.tree import All, Rule
 from workspaces.problems import Invalid, Problem
 
 NAME = "segmenter"
+UNIQUE_NAMES = False
+CREATED = 200
 
 # What a segment keeps as it came: keys on the wire, in order of preference, and the model's field.
 _KEPT = {
@@ -30,42 +35,50 @@ _PERSON = {
 }
 
 
-def read(body: Json, schema: Schema, partial: bool) -> Draft:
-    """A create, or with `partial` an update: then what is not named stays, and so does the rule without filters."""
+def read_segment(body: Json, schema: Schema, current: Json = None) -> Draft:
+    """A create, or with `current` filters an update: then what is not named stays, and without filters the rule too."""
+    partial = current is not None
     if not isinstance(body, dict):
         return Draft(problems=[Problem("", "give an object with the name of a segment")])
     filters = body.get("filters")
-    draft = _filters(filters, schema) if filters else Draft(rule_given=not partial)
+    draft = Draft(rule_given=not partial) if filters is None or filters == [] else _filters(filters, schema)
     if isinstance(body.get("name"), str):
         draft.name = body["name"]
     elif "name" in body or not partial:
         draft.problems.insert(0, Problem("name", "give the segment a name, as a text"))
-    for key, field in _KEPT.items():
-        if isinstance(body.get(key), str):
-            draft.fields[field] = body[key]
-        elif body.get(key) is not None:
-            draft.problems.append(Problem(key, "is not a text"))
+    draft.fields = _kept(body, draft.problems)
     draft.persons = _persons(body, partial, draft.problems)
     if not partial:
-        draft.fields.setdefault("segment_type", "dynamic" if filters else "static")
+        draft.fields.setdefault("segment_type", "dynamic" if draft.rule else "static")
     return draft
 
 
+def _kept(body: Mapping[str, Json], problems: list[Problem]) -> dict[str, str]:
+    fields = {}
+    for key, field in _KEPT.items():
+        value = body.get(key)
+        try:
+            if isinstance(value, str):
+                fields[field] = clean(value)
+            elif value is not None:
+                problems.append(Problem(key, "is not a text"))
+        except Refused as error:
+            problems.append(Problem(key, str(error)))
+    return fields
+
+
 def _filters(filters: Json, schema: Schema) -> Draft:
-    """Swipe One's predicates, all of which are to be met, or a rule in its stored form."""
+    """Swipe One's predicates, all of which are to be met, or a rule in the native form."""
     if isinstance(filters, dict):
         try:
-            rule = read_stored(filters, "filters")
+            native = tree.read if "version" in filters else tree.read_node
+            return Draft(rule=native(filters, "filters"), rule_given=True, dialect=NAME, document=filters)
         except Invalid as error:
             return Draft(problems=error.problems)
-        return Draft(rule=rule, rule_given=True, dialect=NAME, document=filters)
     if not isinstance(filters, list):
-        return Draft(problems=[Problem("filters", "give a list of predicates, or a rule in its stored form")])
-    draft = swipeone.read({"type": "and", "predicates": filters}, schema, "filters")
-    for place, problem in enumerate(draft.problems):
-        path = problem.path.replace("filters.predicates", "filters", 1)
-        draft.problems[place] = Problem(path, problem.message, problem.allowed)
-    draft.dialect, draft.document = NAME, filters
+        return Draft(problems=[Problem("filters", "give a list of predicates, or a rule in the native form")])
+    draft = swipeone.read_all(filters, schema, "filters")
+    draft.dialect = NAME
     return draft
 
 
@@ -76,15 +89,18 @@ def _persons(body: Mapping[str, Json], partial: bool, problems: list[Problem]) -
     if not isinstance(persons, list):
         problems.append(Problem("persons", "give a list of persons"))
         return []
-    return [_person(each, f"persons[{place}]", problems) for place, each in enumerate(persons)]
+    for place, sent in enumerate(persons):
+        persons[place] = _person(sent, f"persons[{place}]", problems)  # in place: fifty thousand take up much room
+    return persons
 
 
-def _person(sent: Json, path: str, problems: list[Problem]) -> dict[str, Json]:
-    """A person as a contact; one that is left out or null is left as it is."""
+def _person(sent: Json, path: str, problems: list[Problem]) -> dict[str, Json] | None:
+    """A person as a contact, None where nothing can be made of it. What is left out or null is left as it is."""
     if not isinstance(sent, dict):
         problems.append(Problem(path, "is not an object with externalId, email, phone, firstName and lastName"))
-        return {}
+        return None
     person: dict[str, Json] = {}
+    found = len(problems)
     for key, name in _PERSON.items():
         value = sent.get(key)
         if isinstance(value, str) and (value or key != "externalId"):
@@ -94,7 +110,7 @@ def _person(sent: Json, path: str, problems: list[Problem]) -> dict[str, Json]:
     tags = sent.get("substitutionTags")
     if tags is not None:
         person["substitutionTags"] = _tags(tags, f"{path}.substitutionTags", problems)
-    return person
+    return person if person or len(problems) == found else None
 
 
 def _tags(tags: Json, path: str, problems: list[Problem]) -> dict[str, str]:
@@ -115,20 +131,30 @@ def _tags(tags: Json, path: str, problems: list[Problem]) -> dict[str, str]:
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
-def write_saved(pk: str, persons: Iterable[tuple[str, str, str]]) -> dict[str, Json]:
-    """What a create or an update answers; a person is its id, external id and e-mail, in the order of the request."""
-    written = [
+def write(rule: Rule | None, schema: Schema) -> Json:
+    """The filters for a rule that came from elsewhere: predicates where they can say it, else the native form."""
+    if rule is None:
+        return []
+    return swipeone.write(rule, schema)["predicates"] if isinstance(rule, All) and rule.rules else tree.write(rule)
+
+
+def write_segment(shown: Shown) -> dict[str, Json]:
+    """What a create or an update answers: those who were sent with it, in their order, each as often as they were."""
+    persons = [
         {"id": person, "externalId": external_id or None, "email": email or None}
-        for person, external_id, email in persons
+        for person, external_id, email in shown.people
     ]
-    return {"data": {"id": pk, "persons": written}, "errorMessage": ""}
+    return {"id": shown.id, "persons": persons}
 
 
-_ERRORS = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 413: "Payload Too Large",
-           429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}  # fmt: skip
+def write_one(segment: dict[str, Json], warnings: Sequence[str] = ()) -> dict[str, Json]:
+    return {"data": segment, "errorMessage": "", **({"warnings": list(warnings)} if warnings else {})}
 
 
-def write_error(status: int, message: str, problems: Sequence[Problem] = ()) -> dict[str, Json]:
+def write_error(status: int, code: str, message: str, problems: Sequence[Problem] = ()) -> dict[str, Json]:
     """NestJS's body: one text that names every problem; 401 has no `error`."""
     body: dict[str, Json] = {"statusCode": status, "message": "; ".join(map(str, problems)) or message}
-    return {**body, "error": _ERRORS[status]} if status in _ERRORS else body
+    return body if status == 401 else {**body, "error": _ERRORS.get(status) or HTTPStatus(status).phrase}
+
+
+_ERRORS = {413: "Payload Too Large"}  # Python calls it one thing or another

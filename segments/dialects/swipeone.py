@@ -100,12 +100,20 @@ def read_segment(body: Json, schema: Schema, current: Json = None) -> Draft:
 def read(criteria: Json, schema: Schema, path: str = "criteria") -> Draft:
     """{"type": "and"|"or", "predicates": [...]} to a rule."""
     reader = _Reader(schema)
-    rule = reader.group(criteria, path, 1)
-    problems = reader.problems or limits(rule, path)
-    return Draft(None, rule, True, reader.declares, NAME, criteria, problems=problems)
+    return reader.draft(reader.group(criteria, path, 1), criteria, path)
+
+
+def read_all(predicates: list[Json], schema: Schema, path: str) -> Draft:
+    """Predicates all of which are to be met."""
+    reader = _Reader(schema)
+    return reader.draft(reader.joined(All, predicates, path, 1), predicates, path)
 
 
 class _Reader(Reader):
+    def draft(self, rule: Rule, document: Json, path: str) -> Draft:
+        problems = self.problems or limits(rule, path)
+        return Draft(None, rule, True, self.declares, NAME, document, problems=problems)
+
     def group(self, group: Json, path: str, depth: int) -> Rule:
         if depth > MOST_LEVELS:
             return self.problem(path, f"groups can be {MOST_LEVELS} deep")
@@ -116,10 +124,13 @@ class _Reader(Reader):
             self.problem(f"{path}.type", f"is {joiner!r}; use and or or", tuple(_JOINERS))
         if not isinstance(predicates, list) or not predicates:
             return self.problem(f"{path}.predicates", "give a list of at least one predicate")
-        rules = [self.predicate(each, f"{path}.predicates[{place}]", depth) for place, each in enumerate(predicates)]
+        return self.joined(_JOINERS.get(str(joiner), All), predicates, f"{path}.predicates", depth)
+
+    def joined(self, joiner: type[All] | type[Any], predicates: list[Json], path: str, depth: int) -> Rule:
+        rules = [self.predicate(each, f"{path}[{place}]", depth) for place, each in enumerate(predicates)]
         if len(predicates) == 1 and isinstance(predicates[0], dict) and predicates[0].get("property") == NATIVE:
             return rules[0]
-        return _JOINERS.get(str(joiner), All)(tuple(rules))
+        return joiner(tuple(rules))
 
     def predicate(self, predicate: Json, path: str, depth: int) -> Rule:
         if not isinstance(predicate, dict):
@@ -149,7 +160,7 @@ class _Reader(Reader):
 
 _SPELLED = spelled(OPERATORS)
 
-_DATA_TYPE = {
+DATA_TYPE = {
     Kind.TEXT: "string",
     Kind.NUMBER: "number",
     Kind.BOOLEAN: "boolean",
@@ -206,7 +217,7 @@ def _condition(condition: Condition, denied: bool, schema: Schema) -> dict[str, 
         "property": condition.property,
         "operator": wire,
         "value": value,
-        "dataType": _DATA_TYPE[known.kind],
+        "dataType": DATA_TYPE[known.kind],
     }
 
 
@@ -241,8 +252,5 @@ def success(data: dict[str, Json], warnings: Sequence[str] = ()) -> dict[str, Js
 
 def write_error(status: int, code: str, message: str, problems: Sequence[Problem] = ()) -> dict[str, Json]:
     """The documented message, and every problem beside it."""
-    body = {"status": "fail" if status == 404 else "error", "message": _MESSAGES.get(status, message)}
+    body = {"status": "fail" if status == 404 else "error", "message": message}
     return {**body, **({"problems": [problem.as_json() for problem in problems]} if problems else {})}
-
-
-_MESSAGES = {400: "Invalid input", 401: "Unauthorized", 500: "Internal server error"}

@@ -87,7 +87,7 @@ def read_segment(body: Json, schema: Schema, current: Json = None) -> Draft:
     if not isinstance(body, dict):
         return Draft(problems=[Problem("", "give an object with name, match and filters")])
     reader = _Reader(schema)
-    draft = Draft(name=reader.name(body, current is not None))
+    draft = Draft(name=reader.name(body, current is not None), like_builtins=True)
     given = _given(body)
     if current is None or given:
         sent = {**(current or {"match": "all", "filters": []}), **given}
@@ -207,20 +207,25 @@ _SORTS = {"createdAt": "created_at", "updatedAt": "updated_at", "name": "name", 
 _DIRECTIONS = {"1": False, "asc": False, "-1": True, "desc": True}
 
 
-def read_listing(query: Mapping[str, str]) -> Listing:
+def read_listing(
+    query: Mapping[str, str],
+    sorts: Mapping[str, str] = _SORTS,
+    usual: int = USUAL_LIMIT,
+    highest: int = HIGHEST_LIMIT,
+) -> Listing:
     """page (from 0), limit, sort or sortField, direction; the newest first if nothing is said. Raises Invalid."""
     problems: list[Problem] = []
-    limit = _number(query, "limit", USUAL_LIMIT, problems)
+    limit = _number(query, "limit", usual, problems)
     page = _number(query, "page", 0, problems)
     sort, direction = query.get("sort") or query.get("sortField") or "createdAt", query.get("direction") or "-1"
-    if sort not in _SORTS:
-        problems.append(Problem("sort", f"is {sort!r}; use {listed(_SORTS)}", tuple(_SORTS)))
+    if sort not in sorts:
+        problems.append(Problem("sort", f"is {sort!r}; use {listed(sorts)}", tuple(sorts)))
     if direction not in _DIRECTIONS:
         problems.append(Problem("direction", f"is {direction!r}; use {listed(_DIRECTIONS)}", tuple(_DIRECTIONS)))
     if problems:
         raise Invalid(problems)
-    limit = min(limit or HIGHEST_LIMIT, HIGHEST_LIMIT)
-    return Listing(_SORTS[sort], _DIRECTIONS[direction], page * limit, limit)
+    limit = min(limit or highest, highest)
+    return Listing(sorts[sort], _DIRECTIONS[direction], page * limit, limit)
 
 
 def _number(query: Mapping[str, str], name: str, usual: int, problems: list[Problem]) -> int:
@@ -239,8 +244,8 @@ def write_error(status: int, code: str, message: str, problems: Sequence[Problem
     """Bodies as the service writes them, with status codes as its documentation promises; a text is sent bare."""
     if code in _TEXTS:
         return _TEXTS[code]
-    if code == "no_project":
-        return {"error": message}
+    if code in _KEYS:
+        return {**_KEYS[code][0], _KEYS[code][1]: message}
     body = {"success": False, "msg": _MESSAGES.get(status, message)}
     told = [{**problem.as_json(), "path": problem.path.replace(".property", ".field")} for problem in problems]
     return {**body, **({"problems": told} if told else {})}
@@ -250,5 +255,12 @@ _TEXTS = {
     "not_authenticated": "Unauthorized",
     "authentication_failed": "Unauthorized",
     "bad_authorization": "Bad Request",
+}
+# Where it says its own words, and where under another key than msg.
+_KEYS: dict[str, tuple[dict[str, Json], str]] = {
+    "no_project": ({}, "error"),
+    "no_segment": ({"success": False}, "msg"),
+    "no_lead": ({"success": False}, "error"),
+    "no_tag": ({"success": False}, "message"),
 }
 _MESSAGES = {400: "Error updating object.", 404: "Object not found."}

@@ -16,7 +16,10 @@ from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test
 
 
 class Shortcuts:
-    """What is known of a frame beside its columns; here nothing."""
+    """What is known of a frame beside its columns; here nothing. One for each frame and moment."""
+
+    def __init__(self) -> None:
+        self.expressions: dict[Test, nw.Expr] = {}  # of conditions, which many rules share
 
     def vocabulary(self, property: PropertyType) -> tuple[nw.Series, nw.Series] | None:
         """For a column that is held as codes for its few distinct values: those, and how each is spelled in it."""
@@ -27,33 +30,36 @@ class Shortcuts:
         return None
 
 
-NONE = Shortcuts()
-
-
 def member_column(segment: str) -> str:
     """The boolean column that says who is in another segment."""
     return f"segment:{segment}"
 
 
-def expression(rule: Checked, now: int, shortcuts: Shortcuts = NONE) -> nw.Expr:
+def expression(rule: Checked, now: int, shortcuts: Shortcuts | None = None) -> nw.Expr:
     """`now` in milliseconds UTC. The frame has a column `id` and one named by reference for each property in use."""
+    return _expression(rule, now, shortcuts or Shortcuts())
+
+
+def _expression(rule: Checked, now: int, shortcuts: Shortcuts) -> nw.Expr:
     match rule:
         case AllOf(()):
             return everyone()
         case AnyOf(()):
             return ~everyone()
         case AllOf((part,)) | AnyOf((part,)):
-            return expression(part, now, shortcuts)
+            return _expression(part, now, shortcuts)
         case AllOf(rules):
-            return nw.all_horizontal(*(expression(part, now, shortcuts) for part in rules), ignore_nulls=False)
+            return nw.all_horizontal(*(_expression(part, now, shortcuts) for part in rules), ignore_nulls=False)
         case AnyOf(rules):
-            return nw.any_horizontal(*(expression(part, now, shortcuts) for part in rules), ignore_nulls=False)
+            return nw.any_horizontal(*(_expression(part, now, shortcuts) for part in rules), ignore_nulls=False)
         case NotOf(part):
-            return ~expression(part, now, shortcuts)
+            return ~_expression(part, now, shortcuts)
         case Member(segment):
             return nw.col(member_column(segment))
         case Test():
-            return _test(rule, now, shortcuts)
+            if rule not in shortcuts.expressions:
+                shortcuts.expressions[rule] = _test(rule, now, shortcuts)
+            return shortcuts.expressions[rule]
 
 
 def everyone() -> nw.Expr:

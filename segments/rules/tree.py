@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any as Json
 
@@ -53,6 +53,20 @@ Rule = Condition | All | Any | Not | InSegment
 
 def conditions(rule: Rule) -> Iterator[Condition]:
     return (condition for condition, _ in denials(rule))
+
+
+def replaced(rule: Rule, change: Callable[[Condition], Condition]) -> Rule:
+    """The same rule with other conditions."""
+    match rule:
+        case Condition():
+            return change(rule)
+        case All(rules):
+            return All(tuple(replaced(part, change) for part in rules))
+        case Any(rules):
+            return Any(tuple(replaced(part, change) for part in rules))
+        case Not(part):
+            return Not(replaced(part, change))
+    return rule
 
 
 def denials(rule: Rule | None, denied: bool = False) -> Iterator[tuple[Condition, bool]]:

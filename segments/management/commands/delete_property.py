@@ -5,13 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from contacts import properties
 from contacts.refresh import refresh
-from contacts.schema import CUSTOM
 from segments import property_changes
 from segments.property_changes import Breaking, WouldBreak
 from workspaces.commands import find_workspace, refuse, refuse_problems
-from workspaces.models import Workspace
 from workspaces.problems import Invalid
 
 
@@ -40,7 +37,7 @@ class Command(BaseCommand):
         try:
             done = property_changes.delete(
                 workspace,
-                reference(workspace, options["name"]),
+                property_changes.reference(workspace, options["name"]),
                 instead=options["instead"],
                 breaking=Breaking(options["segments"]),
                 dry_run=options["dry_run"],
@@ -58,9 +55,3 @@ class Command(BaseCommand):
         else:
             refresh(workspace)
         self.stdout.write(str(done))
-
-
-def reference(workspace: Workspace, name: str) -> str:
-    """A custom property's name first, then what it is in full."""
-    own = properties.schema(workspace).own
-    return name if CUSTOM + name not in own and name in own else CUSTOM + name

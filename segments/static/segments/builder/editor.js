@@ -323,6 +323,9 @@ export class Editor {
   }
 
   about(property) {
+    if (property.people === null) {
+      return property.kind; // nobody has counted yet
+    }
     const filled = property.people ? Math.round((100 * property.known) / property.people) : 0;
     return `${property.kind}, ${property.known && !filled ? "<1" : filled}% have it`;
   }

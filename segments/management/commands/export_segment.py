@@ -1,0 +1,21 @@
+"""manage.py export_segment: write a segment's people to a file."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from segments.commands import add_export_arguments, find_segment, write_export
+from segments.references import Wanted
+
+
+class Command(BaseCommand):
+    help = "Write a segment's people as CSV or NDJSON. The last line says how many; import_contacts reads the CSV back."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("segment", help="its id, or its name where only one segment has it")
+        add_export_arguments(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        segment = find_segment(options["segment"])
+        write_export(self, segment.workspace, lambda: Wanted(segment.tree, segment), options)

@@ -1,0 +1,74 @@
+"""The contacts of a workspace over HTTP: listed, searched, filtered and sorted, as Swipe One's clients ask for them."""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from contacts import properties
+from contacts.api import ContactViewSet
+from contacts.schema import Schema
+from segments import audience, ordered, paging, search
+from segments.dialects import swipeone
+from segments.paging import Paging
+from segments.rules.check import check
+from segments.rules.tree import All, Rule
+from workspaces.api import workspace_of
+from workspaces.models import Workspace
+from workspaces.problems import Invalid, Problem
+
+USUAL_LIMIT, USUAL_SEARCH_LIMIT = 20, 10
+
+
+class PeopleViewSet(ContactViewSet):
+    """One contact as the class below has it, and here all that takes the engine to find."""
+
+    only_read = ("search",)
+
+    def list(self, request: Request, workspace_id: str) -> Response:
+        workspace = workspace_of(request, workspace_id)
+        return listed(request, workspace, search.containing(request.query_params.get("searchText", "")))
+
+    def search(self, request: Request, workspace_id: str) -> Response:
+        workspace = workspace_of(request, workspace_id)
+        return _page(workspace, *_search(request.data, workspace))
+
+
+def listed(request: Request, workspace: Workspace, rule: Rule) -> Response:
+    """One page of the people whom a rule finds, as the query asks for it."""
+    return _page(workspace, rule, paging.read_query(request.query_params, USUAL_LIMIT))
+
+
+def _page(workspace: Workspace, rule: Rule, asked: Paging) -> Response:
+    people = audience.matching(workspace, rule, asked.now, asked.references)
+    return Response(swipeone.success(asked.write(people)))
+
+
+def _search(body: Any, workspace: Workspace) -> tuple[Rule, Paging]:
+    """filter, sort, limit and cursors. Without a filter, or with one that has no predicates, it is everybody.
+
+    Raises Invalid with everything that is wrong, also for a property that nobody has yet: a search declares nothing.
+    """
+    if not isinstance(body, dict):
+        raise Invalid([Problem("", "give an object with filter, sort, limit, searchAfter or searchBefore")])
+    schema, problems = properties.schema(workspace), list[Problem]()
+    rule = _filter(body.get("filter"), schema, problems)
+    order = paging.body_order(body.get("sort"), problems)
+    try:
+        ordered.check(order, schema)
+    except Invalid as error:
+        problems += error.problems
+    return rule, paging.read(body, USUAL_SEARCH_LIMIT, order, problems)
+
+
+def _filter(sent: Any, schema: Schema, problems: list[Problem]) -> Rule:
+    if sent is None or sent == {} or (isinstance(sent, dict) and sent.get("predicates") == []):
+        return All(())  # clients that set no condition send an empty list of them
+    read = swipeone.read(sent, schema, "filter")
+    problems += read.problems
+    rule = read.rule or All(())
+    try:
+        check(rule, schema)
+    except Invalid as error:
+        problems += error.problems
+    return rule
