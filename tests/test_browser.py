@@ -672,3 +672,45 @@ def test_a_change_that_was_not_saved_and_undone_is_not_saved_later(ana, people):
     ana.sees("was changed successfully", ".messagelist")
     segment.refresh_from_db()
     assert (segment.rule["rule"], segment.description) == ({"all": [PRO]}, "Only this")
+
+
+# --- without JavaScript ------------------------------------------------------------------------------------------------
+
+
+def test_without_javascript_a_segment_is_checked_asked_about_and_saved(ana, people):
+    ana.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        ana.open("/admin/segments/segment/add/")
+        Select(ana.css("#id_workspace")).select_by_visible_text("Demo shop")
+        ana.css("#id_name").send_keys("Plain")
+        ana.css("#id_rule").send_keys(json.dumps({"all": []}))
+        ana.button("Check").click()
+        ana.sees("Everyone. 60 of 60 in Demo shop. Nothing is saved yet.")
+        ana.button("Save").click()
+        ana.sees("Save a segment of everyone?")
+        ana.button("Keep editing").click()
+        assert ana.css("#id_rule").get_attribute("value") == json.dumps({"all": []})
+        ana.button("Save").click()
+        ana.sees("This rule matches all 60 people in Demo shop.")
+        asked = ana.driver.page_source
+        ana.button("Save for everyone").click()
+        ana.sees("was added successfully")
+    finally:
+        ana.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert Segment.objects.get().rule == {"version": 1, "rule": {"all": []}}
+    assert "<script>" not in asked
+
+
+def test_axe_finds_nothing_on_a_page_that_asks_and_for_a_guest(ana, people, axe):
+    segment = make(people, {"all": [PRO]})
+    edit(ana, segment)
+    ana.driver.execute_script(
+        "document.querySelector('#id_rule').value = '{\"all\": []}';"
+        "HTMLFormElement.prototype.submit.call(document.querySelector('#segment_form'))"
+    )
+    ana.sees("Save a segment of everyone?")
+    assert ana.violations(axe) == ""
+    Member.objects.update(role=Role.GUEST)
+    ana.open(f"/admin/segments/segment/{segment.pk}/change/")
+    ana.sees("Agents and above can change it.")
+    assert ana.violations(axe) == ""
