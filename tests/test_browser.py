@@ -714,3 +714,9 @@ def test_axe_finds_nothing_on_a_page_that_asks_and_for_a_guest(ana, people, axe)
     ana.open(f"/admin/segments/segment/{segment.pk}/change/")
     ana.sees("Agents and above can change it.")
     assert ana.violations(axe) == ""
+
+
+def test_the_documentation_of_the_api_is_readable_under_the_same_policy(ana):
+    ana.open("/api/docs")
+    ana.sees("/api/segments/{segment_id}")
+    assert ana.problems() == []
