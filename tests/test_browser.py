@@ -720,3 +720,25 @@ def test_the_documentation_of_the_api_is_readable_under_the_same_policy(ana):
     ana.open("/api/docs")
     ana.sees("/api/segments/{segment_id}")
     assert ana.problems() == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_switch_wins_over_the_systems_setting(ana, people, axe, dark):
+    """Ana chooses light in a dark system, and the other way round."""
+    ana.dark(not dark)
+    edit(ana, make(people, {"all": [PRO]}))
+    ana.driver.execute_script("document.documentElement.dataset.theme = arguments[0]", "dark" if dark else "light")
+    page = ana.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert page == ("rgb(16, 22, 29)" if dark else "rgb(255, 255, 255)")
+    assert ana.violations(axe) == ""
+
+
+def test_what_changed_is_said_to_those_who_do_not_see_it(ana, people):
+    def said():
+        return ana.driver.execute_script("return document.querySelector('main > [role=status]').textContent")
+
+    edit(ana, make(people, {"all": [PRO, OLD]}))
+    ana.css("button[aria-label='Actions for condition 2']").send_keys(Keys.DELETE)
+    ana.until(lambda: said() == "Removed Last order is more than 90 days ago. Undo is available.")
+    ana.until(lambda: said() == "24 people match, 40.0 percent.")
+    assert "Condition 1 of 1: Plan is pro or team" in ana.rows()[0].get_attribute("aria-label")
