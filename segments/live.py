@@ -87,11 +87,15 @@ def _asked(request: HttpRequest, workspace: Workspace) -> tuple[dict[str, Any], 
     if not isinstance(body, dict) or "rule" not in body:
         raise Invalid([Problem("", "give an object with a rule")])
     rule = None if body["rule"] is None else tree.read_node(body["rule"], "rule")
-    if pk := body.get("segment"):
-        segment = get_object_or_404(workspace.segments.live(), pk=str(pk))
-        segment.workspace = workspace
-        return body, Wanted(rule, segment)
-    return body, Wanted(rule)
+    return body, Wanted(rule, _segment(workspace, body.get("segment")))
+
+
+def _segment(workspace: Workspace, pk: Any) -> Segment | None:
+    if not pk:
+        return None
+    segment = get_object_or_404(workspace.segments.live(), pk=str(pk))
+    segment.workspace = workspace
+    return segment
 
 
 def in_words(workspace: Workspace, rule: Rule | None) -> str:
@@ -229,7 +233,7 @@ def why(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 @require_GET
 @answering
 def choose(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    return choices.of(workspace)
+    return choices.of(workspace, _segment(workspace, request.GET.get("segment")))
 
 
 @require_GET

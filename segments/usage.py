@@ -1,6 +1,7 @@
 """Say which live segments a change would break, and which would break with them."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,13 +59,24 @@ def users(segment: Segment) -> list[Broken]:
 
 def named_by(segment: Segment) -> list[Segment]:
     """The live segments whose rule names this one itself, by name. For looking at: it takes no lock."""
-    found = []
+    named = _named(segment)
+    return [other for other, names in named.items() if segment.pk in names]
+
+
+def needing(segment: Segment) -> set[str]:
+    """The ids of the live segments that need this one, directly or not. For looking at: it takes no lock."""
+    found, named = {segment.pk}, _named(segment)
+    while more := {other.pk for other, names in named.items() if names & found} - found:
+        found |= more
+    return found - {segment.pk}
+
+
+def _named(segment: Segment) -> dict[Segment, set[str]]:
+    """The live segments of its workspace, by name, and the ids that each one's rule names."""
+    found: dict[Segment, set[str]] = {}
     for other in segment.workspace.segments.live().exclude(rule=None).order_by("name", "id"):
-        try:
-            if any(each.segment == segment.pk for each in referred(other.tree)):
-                found.append(other)
-        except Invalid:
-            continue  # nobody can read it; it says so itself
+        with suppress(Invalid):  # one that nobody can read says so itself
+            found[other] = {each.segment for each in referred(other.tree)}
     return found
 
 

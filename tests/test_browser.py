@@ -522,6 +522,29 @@ def test_every_rule_that_the_api_takes_opens_and_is_saved_back_equal(ana, people
         assert (segment.rule, segment.description) == (before, "Looked at")
 
 
+def test_a_segment_is_chosen_and_one_that_makes_a_circle_is_not(ana, people):
+    first = make(people, {"all": [PRO]}, "First")
+    make(people, {"segment": first.pk}, "Second")
+    apart = make(people, {"all": [OLD]}, "Apart")
+    edit(ana, first)
+    ana.button("Add condition").click()
+    ana.keys("Apart")
+    ana.option("In Apart")
+    ana.sees("who are in Apart", ".seg-sentence")
+    ana.combobox(1, "Segment")
+    ana.sees("Second needs this segment: a circle", ".seg-list")
+    ana.option("Second")
+    ana.keys(Keys.ESCAPE)
+    ana.button("Save").click()
+    ana.until(lambda: ana.all("dialog") or ana.all(".messagelist"))
+    if ana.all("dialog"):
+        ana.driver.get_log("browser")
+        ana.css("dialog button:nth-of-type(2)").click()
+    ana.sees("was changed successfully", ".messagelist")
+    first.refresh_from_db()
+    assert first.rule["rule"] == {"all": [PRO, {"segment": apart.pk}]}
+
+
 def test_why_somebody_is_in(ana, people):
     edit(ana, make(people, {"all": [PRO]}))
     ana.css(".seg-who input").send_keys("person02", Keys.ENTER)

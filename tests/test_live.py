@@ -151,6 +151,15 @@ def test_a_circle_is_told_before_it_is_saved(ana, people):
     assert "circle: First → Second → First" in answer.json()["problems"][0]["message"]
 
 
+def test_a_segment_that_would_make_a_circle_is_offered_as_such(ana, people):
+    first = drafts.create(people, Draft("First", tree.All(), rule_given=True))
+    second = drafts.create(people, Draft("Second", InSegment(first.pk), rule_given=True))
+    drafts.create(people, Draft("Third", tree.Not(InSegment(second.pk)), rule_given=True))
+    drafts.create(people, Draft("Apart", tree.All(), rule_given=True))
+    offered = live(ana, people, "choose", segment=first.pk).json()["segments"]
+    assert [each["name"] for each in offered if each["circular"]] == ["Second", "Third"]
+
+
 # --- people, facets, values, why -----------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ function startsFrom() {
 
 async function start(workspace) {
   const server = new Server(`${data.live}${workspace}/`);
-  const words = new Words(await server.get("choose"));
+  const words = new Words(await server.get("choose", { segment: data.segment ?? "" }));
   const host = h("div", { class: "seg-rule" });
   const { segment, contacts } = data;
   const editor = new Editor({ json: startsFrom(), segment, words, server, live, element: host, changed: (how) => changed(how) });
