@@ -137,7 +137,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
 # The columnar snapshot: see contacts/snapshot.py. The first three are counts of contacts.
 SNAPSHOT_MARKS_BEFORE_REFRESH = environment.number("SEGMENTER_MARKS_BEFORE_REFRESH", 5_000, least=1)
 SNAPSHOT_DELTA_BEFORE_MERGE = environment.number("SEGMENTER_DELTA_BEFORE_MERGE", 50_000, least=1)
-SNAPSHOT_CHUNK = environment.number("SEGMENTER_CHUNK", 524_288, least=1)
+SNAPSHOT_CHUNK = environment.number("SEGMENTER_CHUNK", 131_072, least=1)
 SNAPSHOT_CACHE_BYTES = environment.number("SEGMENTER_CACHE_MB", 256, least=1) * 1024 * 1024
 
 LOGGING = {
