@@ -20,6 +20,7 @@ from contacts.builtin import BUILTIN
 from contacts.csvfile import Batch, Skipped
 from contacts.guesses import date_of, exact_moments, exact_numbers
 from contacts.mapping import Column, Plan
+from contacts.ndjson import STRUCTURE
 from contacts.upserts import LONGEST_KEY
 from contacts.values import LONGEST_TEXT, Kind, Refused, clean, stored
 
@@ -42,6 +43,8 @@ _BUILTIN_CELLS: dict[str, Callable[[str], str]] = {
 
 def _value(column: Column, text: str, zone: tzinfo) -> Any:
     """What a stripped cell says, in the form in which it is kept. Raises Refused."""
+    if text.startswith(STRUCTURE):
+        return stored(column.kind, orjson.loads(text.removeprefix(STRUCTURE)), zone)
     if column.reference in _BUILTIN_CELLS:
         return _BUILTIN_CELLS[column.reference](text)
     if column.kind is Kind.DATE:
@@ -124,7 +127,8 @@ class Cells:
         if self.refused:
             for place in self.raw.is_in(list(self.refused)).fill_null(False).arg_true():
                 cell = self.raw[place]
-                yield Skipped(int(lines[place]), self.column.header, cell, self.refused[cell])
+                shown = cell.removeprefix(STRUCTURE)
+                yield Skipped(int(lines[place]), self.column.header, shown, self.refused[cell])
 
 
 def cells_of(column: Column, raw: pl.Series, zone: tzinfo) -> Cells:

@@ -6,7 +6,7 @@ import io
 import itertools
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from contacts.values import Kind
 from workspaces.problems import Invalid, Problem
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -95,6 +96,11 @@ class Source:
     file: BinaryIO
     encoding: str
     delimiter: str
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """Of columns whose cells say themselves what they are: none."""
+        return {}
 
     def records(self) -> Iterator[Record]:
         """Every record, the header too."""

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import tzinfo
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
@@ -27,7 +28,7 @@ def looks_like(text: str, zone: tzinfo) -> Kind:
         return Kind.TEXT
     if match["number"]:
         # Programs write fractions with up to 17 digits; those of them that a float spells just so are exact.
-        exact = len(text.lstrip("-").replace(".", "")) <= _SAFE_DIGITS or ("." in text and repr(float(text)) == text)
+        exact = len(text.lstrip("-").replace(".", "")) <= _SAFE_DIGITS or ("." in text and _is_as_floats_are(text))
         return Kind.NUMBER if exact else Kind.TEXT
     if match["date"]:
         try:
@@ -36,6 +37,10 @@ def looks_like(text: str, zone: tzinfo) -> Kind:
             return Kind.TEXT
         return Kind.DATE
     return Kind.BOOLEAN
+
+
+def _is_as_floats_are(text: str) -> bool:
+    return Decimal(repr(float(text))).as_tuple() == Decimal(text).as_tuple()
 
 
 date_of = functools.lru_cache(20_000)(as_date)  # files have few different days

@@ -27,6 +27,7 @@ REJECTS_HEADER = ("line", "column", "value", "reason")
 # From these an import can be started, or gone on with.
 STARTABLE = {ImportState.UPLOADED, ImportState.CHECKED, ImportState.FAILED, ImportState.CANCELLED, ImportState.STOPPED}
 RUNNING = {ImportState.CHECKING, ImportState.WRITING}
+GOING = {ImportState.WAITING, *RUNNING}
 ENDED = {ImportState.CHECKED, ImportState.DONE, ImportState.FAILED, ImportState.CANCELLED}
 
 
@@ -150,42 +151,49 @@ def held(job: ImportJob) -> Iterator[None]:
                 cursor.execute("SELECT pg_advisory_unlock(hashtextextended('import:' || %s, 0))", [job.pk])
 
 
-def abandoned() -> list[ImportJob]:
-    """Imports that are said to run and that nobody runs."""
-    return [job for job in ImportJob.objects.filter(state__in=RUNNING) if not _is_held(job)]
-
-
-def _is_held(job: ImportJob) -> bool:
+def is_held(job: ImportJob) -> bool:
+    """Whether somebody runs it."""
     with connection.cursor() as cursor:
         # Held for this statement alone: a lock for the transaction, in autocommit.
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('import:' || %s, 0))", [job.pk])
         return bool(cursor.fetchone() != (True,))
 
 
+def settle(job: ImportJob, state: ImportState) -> None:
+    """Keep how an import shall be done. Raises Conflict where somebody else has started it meanwhile."""
+    still = ImportJob.objects.filter(pk=job.pk, state=job.state)
+    fields = {"state": state, "options": job.options, "dry_run": job.dry_run, "problems": [], "ended_at": None}
+    if not still.update(updated_at=Now(), **fields):
+        raise Conflict("The import has been started already.")
+    job.refresh_from_db()
+
+
 def restart(job: ImportJob) -> None:
     """Go on with an import, from where it was left; one that was tried out is done now. Raises Conflict."""
-    if job.state in RUNNING and _is_held(job):
+    if is_held(job):
         raise Conflict("The import is being run already.")
-    if job.state not in STARTABLE | RUNNING | {ImportState.WAITING}:
+    if job.state not in STARTABLE | GOING:
         raise Conflict(f"The import is {job.state}; there is nothing to go on with.")
     _set(job, state=ImportState.WAITING, dry_run=False, problems=[], ended_at=None)
 
 
-def stop_abandoned(job: ImportJob) -> bool:
-    """Say of an import that nobody runs that it has stopped; whether it was so."""
-    running = ImportJob.objects.filter(pk=job.pk, state__in=RUNNING)
-    return bool(running.update(state=ImportState.STOPPED, updated_at=Now()))
+def stop(job: ImportJob) -> None:
+    """Say of an import that nobody runs that it has stopped."""
+    ImportJob.objects.filter(pk=job.pk, state__in=GOING).update(state=ImportState.STOPPED, updated_at=Now())
 
 
 # --- how it goes ---------------------------------------------------------------------------------------------------
 
 
 def begin(job: ImportJob) -> None:
-    """The first reading. What a dry run counted is forgotten; what was written stays counted."""
+    """The first reading. What a dry run counted is forgotten; what was written stays counted. Raises Cancelled."""
     fresh = {} if job.began_at else dict.fromkeys(("position", *COUNTS), 0)
+    going = ImportJob.objects.filter(pk=job.pk, state__in=GOING)
+    if not going.update(state=ImportState.CHECKING, checked=0, problems=[], ended_at=None, updated_at=Now(), **fresh):
+        raise Cancelled
     if fresh:
         job.rejects.all().delete()
-    _set(job, state=ImportState.CHECKING, checked=0, problems=[], ended_at=None, **fresh)
+    job.refresh_from_db()
 
 
 def note_checked(job: ImportJob, rows: int) -> None:

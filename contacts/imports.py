@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
 import numpy as np
 import polars as pl
@@ -20,21 +20,93 @@ from django.db import connection, transaction
 
 from contacts import extract, importjobs, intake, properties, staging
 from contacts.cells import Checked, cells_of, check
-from contacts.csvfile import Batch, Skipped, Source, open_source
+from contacts.csvfile import Batch, Skipped, batch_of, open_source
 from contacts.guesses import Doubt, Guess, Undated
 from contacts.importjobs import Cancelled as Cancelled
 from contacts.importjobs import Options, Outcome
 from contacts.intake import Written
-from contacts.mapping import Plan, plan
+from contacts.mapping import Plan, Proposal, plan, proposals, proposed_key
 from contacts.models import ImportJob
+from contacts.ndjson import Lines
 from contacts.refresh import Refreshed, refresh, refresh_within, vacuum
 from contacts.repeats import Repeats
-from contacts.schema import CUSTOM, TAG
+from contacts.schema import CUSTOM, TAG, Schema
+from contacts.values import Kind
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
 ROWS_A_BATCH = 25_000
 SECONDS_BETWEEN_NOTES = 1.0  # of how far the first reading has come
+
+
+class Source(Protocol):
+    """A file of one of the formats. Reading raises Invalid."""
+
+    encoding: str
+    delimiter: str
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]: ...
+    def header(self) -> list[str]: ...
+    def batches(self, width: int, size: int) -> Iterator[Batch]: ...
+
+
+def source_of(file: BinaryIO, options: Options) -> Source:
+    """Raises Invalid."""
+    if options.format == "ndjson":
+        return Lines(file)
+    return cast(Source, open_source(file, options.encoding, options.delimiter))
+
+
+# --- the head of a file -----------------------------------------------------------------------------------------------
+
+ROWS_OF_HEAD, SAMPLES = 1_000, 3
+
+
+def head(file: BinaryIO, options: Options, schema: Schema) -> dict[str, Any]:
+    """How a file is read, and for each column three of its cells and where it might go. Raises Invalid."""
+    source = source_of(file, options)
+    headers = source.header()
+    batch = next(source.batches(len(headers), ROWS_OF_HEAD), None) or batch_of([], [], [], len(headers))
+    proposed = proposals(headers, schema)
+    return {
+        "encoding": source.encoding,
+        "delimiter": source.delimiter,
+        "key": proposed_key(proposed),
+        "columns": [
+            {
+                "header": each.header,
+                "samples": cells.drop_nulls()
+                .unique(maintain_order=True)
+                .head(SAMPLES)
+                .str.strip_prefix("\0")
+                .to_list(),
+                "property": each.reference or None,
+                "type": _kind_of(each, batch, cells, source, schema) if each.reference else None,
+                "isNew": bool(each.reference) and schema.get(each.reference) is None,
+                **({"remark": each.remark} if each.remark else {}),
+            }
+            for each, cells in zip(proposed, batch.cells, strict=True)
+        ],
+    }
+
+
+def _kind_of(proposal: Proposal, batch: Batch, cells: pl.Series, source: Source, schema: Schema) -> Kind:
+    if known := schema.get(proposal.reference):
+        return known.kind
+    guess = Guess()
+    guess.take(batch.lines, cells, schema.zone)
+    return source.kinds.get(proposal.header, guess.kind())
+
+
+def check_plan(job: ImportJob, file: BinaryIO) -> None:
+    """Whether the columns of a file can go where they shall. Raises Invalid with everything that is wrong."""
+    _plan(source_of(file, importjobs.options_of(job)), job)
+
+
+def _plan(source: Source, job: ImportJob) -> Plan:
+    options, schema = importjobs.options_of(job), properties.schema(job.workspace)
+    return plan(source.header(), options.key, options.mapping, schema, options.policies, options.dates)
 
 
 # --- the first reading ------------------------------------------------------------------------------------------------
@@ -52,7 +124,9 @@ class Survey:
 
 def survey(source: Source, plan: Plan, zone: tzinfo, watcher: "Watcher") -> Survey:
     """Read a whole file. Raises Invalid where it cannot be read to its end."""
-    guesses = {place: Guess() for place, column in enumerate(plan.columns) if column.is_guessed}
+    guessed = {place: column for place, column in enumerate(plan.columns) if column.is_guessed}
+    plan = plan.typed({column.reference: source.kinds.get(column.header, Kind.TEXT) for column in guessed.values()})
+    guesses = {place: Guess() for place, column in guessed.items() if column.header not in source.kinds}
     repeats, rows = Repeats(), 0
     for batch in _one_ahead(source.batches(len(plan.columns), ROWS_A_BATCH)):
         cells = batch.cells.get_columns()
@@ -233,11 +307,8 @@ def run(job: ImportJob, file: BinaryIO, watcher: Watcher | None = None) -> Outco
 
 
 def _run(job: ImportJob, file: BinaryIO, watcher: Watcher) -> Outcome:
-    options, workspace = importjobs.options_of(job), job.workspace
-    source = open_source(file, options.encoding, options.delimiter)
-    schema = properties.schema(workspace)
-    columns = plan(source.header(), options.key, options.mapping, schema, options.policies, options.dates)
-    found = survey(source, columns, workspace.zone, _Noting(job, watcher))
+    workspace, source = job.workspace, source_of(file, importjobs.options_of(job))
+    found = survey(source, _plan(source, job), workspace.zone, _Noting(job, watcher))
     importjobs.note_surveyed(job, found.rows, _as_json(found))
     watcher.surveyed(found, job.position)
     if not job.dry_run:

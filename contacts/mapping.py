@@ -214,6 +214,45 @@ def _too_many(columns: Iterable[Column], schema: Schema) -> Iterator[Problem]:
         yield Problem("header", f"there are {known} custom properties and this would add {new}; {limit}")
 
 
+# --- what to propose to somebody who has not said anything yet -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Where a column might go; `reference` is "" where it had better be left out, and `remark` says why."""
+
+    header: str
+    reference: str
+    remark: str = ""
+
+
+def proposals(headers: Sequence[str], schema: Schema) -> list[Proposal]:
+    """For each column what its name suggests, no property twice."""
+    proposed: list[Proposal] = []
+    taken: dict[str, str] = {}
+    for header in headers:
+        try:
+            reference = _reference(header, schema) if header else ""
+        except Refused as error:
+            proposed.append(Proposal(header, "", str(error)))
+            continue
+        if reference in taken:
+            proposed.append(Proposal(header, "", f"{taken[reference]} goes to {reference} already"))
+        else:
+            proposed.append(Proposal(header, reference, "" if header else "has no name"))
+            taken[reference] = header
+    return proposed
+
+
+def proposed_key(proposed: Sequence[Proposal]) -> str:
+    """The column that most likely tells people apart; "" where none does."""
+    by_reference = {each.reference: each.header for each in proposed}
+    if "externalId" in by_reference:
+        return by_reference["externalId"]
+    named = [each.header for each in proposed if re.search(r"(?i)(^|[ _-])(id|key)$|[a-z](Id|ID)$", each.header)]
+    return next(iter(named), "") or next((by_reference[name] for name in KEYS if name in by_reference), "")
+
+
 def _without_full_name(columns: Sequence[Column]) -> tuple[Column, ...]:
     """A full name says nothing more where the first or the last name has a column of its own."""
     if not any(column.reference in _NAMES for column in columns):

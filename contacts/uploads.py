@@ -6,9 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, cast
 
-from contacts.models import ImportJob, ImportPart
+from django.db.models.functions import Now
+
+from contacts.models import ImportJob, ImportPart, ImportState
+from workspaces.models import Workspace
 
 PART = 2**20  # bytes
+
+
+def begin(workspace: Workspace, started_by: str) -> ImportJob:
+    return ImportJob.objects.create(workspace=workspace, started_by=started_by, state=ImportState.UPLOADING)
 
 
 class Upload:
@@ -33,10 +40,11 @@ class Upload:
             self._keep(bytes(self._held))
             self._held.clear()
         self.job.size, self.job.digest = self.size, self._digest.digest()
-        self.job.save(update_fields=["size", "digest"])
+        self.job.save(update_fields=["size", "digest", "file_name"])
 
     def _keep(self, data: bytes) -> None:
         ImportPart.objects.create(job=self.job, number=self.number, data=data)
+        ImportJob.objects.filter(pk=self.job.pk).update(updated_at=Now())  # still coming
         self.number += 1
 
 

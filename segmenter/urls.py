@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from contacts.api import ContactViewSet
+from contacts.import_api import ImportViewSet
 from segmenter import health
 from segments.api import SegmentViewSet
 from segments.dialects import tiledesk
@@ -14,6 +15,7 @@ from workspaces.signin import SignInView
 
 _WORKSPACE = r"workspaces/(?P<workspace_id>[^/]+)"
 _SEGMENT = r"segments/(?P<segment_id>[^/]+)"
+_IMPORT = r"imports/(?P<import_id>[^/]+)"
 
 api = [
     re_path(rf"^{_WORKSPACE}/segments/?$", SegmentViewSet.as_view({"get": "list", "post": "create"})),
@@ -22,6 +24,11 @@ api = [
     re_path(rf"^{_SEGMENT}/?$", SegmentViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     re_path(rf"^{_SEGMENT}/contacts/?$", SegmentViewSet.as_view({"get": "contacts"})),
     re_path(rf"^{_SEGMENT}/explain/(?P<contact>[^/]+)/?$", SegmentViewSet.as_view({"get": "explain"})),
+    re_path(rf"^{_WORKSPACE}/imports/?$", ImportViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(rf"^{_IMPORT}/?$", ImportViewSet.as_view({"get": "retrieve"})),
+    re_path(rf"^{_IMPORT}/rejects/?$", ImportViewSet.as_view({"get": "rejects"})),
+    re_path(rf"^{_IMPORT}/cancel/?$", ImportViewSet.as_view({"post": "cancel"})),
+    re_path(rf"^{_IMPORT}/(?:start|resume)/?$", ImportViewSet.as_view({"post": "start"})),
 ]
 
 # Tiledesk's addresses have a version, or none; without one only what looks like an id is taken for a project's.
