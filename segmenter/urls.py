@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from contacts.import_api import ImportViewSet
 from segmenter import csp, health
 from segmenter.json import JSONParser, LinesParser
 from segments.api import SegmentViewSet
@@ -25,6 +26,7 @@ _WORKSPACE = r"workspaces/(?P<workspace_id>[^/]+)"
 _SEGMENT = r"segments/(?P<segment_id>[^/]+)"
 _CONTACT = r"contacts/(?P<contact>[^/]+)"
 _TAG = r"tags/(?P<tag_id>[^/]+)"
+_IMPORT = r"imports/(?P<import_id>[^/]+)"
 
 _WITH_PERSONS: dict[str, Any] = {"dialect": segmenter}
 
@@ -69,6 +71,11 @@ api = [
     re_path(rf"^{_SEGMENT}/pins/?$", PinViewSet.as_view({"get": "list", "put": "pin", "post": "pin"})),
     re_path(rf"^{_SEGMENT}/pins/(?P<contact>[^/]+)/?$", PinViewSet.as_view({"delete": "unpin"})),
     re_path(rf"^{_SEGMENT}/explain/(?P<contact>[^/]+)/?$", SegmentViewSet.as_view({"get": "explain"})),
+    re_path(rf"^{_WORKSPACE}/imports/?$", ImportViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(rf"^{_IMPORT}/?$", ImportViewSet.as_view({"get": "retrieve"})),
+    re_path(rf"^{_IMPORT}/rejects/?$", ImportViewSet.as_view({"get": "rejects"})),
+    re_path(rf"^{_IMPORT}/cancel/?$", ImportViewSet.as_view({"post": "cancel"})),
+    re_path(rf"^{_IMPORT}/(?:start|resume)/?$", ImportViewSet.as_view({"post": "start"})),
 ]
 
 # Tiledesk's addresses have a version, or none; without one only what looks like an id is taken for a project's.
