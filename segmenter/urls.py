@@ -75,7 +75,8 @@ api = [
     re_path(rf"^{_IMPORT}/?$", ImportViewSet.as_view({"get": "retrieve"})),
     re_path(rf"^{_IMPORT}/rejects/?$", ImportViewSet.as_view({"get": "rejects"})),
     re_path(rf"^{_IMPORT}/cancel/?$", ImportViewSet.as_view({"post": "cancel"})),
-    re_path(rf"^{_IMPORT}/(?:start|resume)/?$", ImportViewSet.as_view({"post": "start"})),
+    re_path(rf"^{_IMPORT}/start/?$", ImportViewSet.as_view({"post": "start"})),
+    re_path(rf"^{_IMPORT}/resume/?$", ImportViewSet.as_view({"post": "start"})),
 ]
 
 # Tiledesk's addresses have a version, or none; without one only what looks like an id is taken for a project's.
