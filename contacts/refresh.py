@@ -6,7 +6,7 @@ to give wrong answers.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,9 @@ ROWS_A_FETCH = 16_384  # more are slower: their texts leave the processor's cach
 MANY = 50_000  # marks, after whose deletion it is worth clearing away what is left of them
 
 
+NO_IDS: Ids = np.empty(0, dtype=np.int64)
+
+
 class SnapshotBusy(Exception):
     """Somebody else has been refreshing this workspace for too long. Worth trying again."""
 
@@ -43,9 +46,10 @@ class Refreshed:
     merged: bool
 
 
-def refresh(workspace: Workspace | str, *, patience_ms: int | None = None) -> Refreshed:
+def refresh(workspace: Workspace | str, *, patience_ms: int | None = None, merge: Collection[int] = ()) -> Refreshed:
     """Bring a workspace's snapshot up to date. Safe to run at any time, any number at once.
 
+    `merge`: contacts that are taken into their chunks now, so that no older values of theirs are left anywhere.
     Raises SnapshotBusy when another refresh of the workspace outlasts the patience (None: waits for it).
     """
     workspace_id = workspace if isinstance(workspace, str) else workspace.pk
@@ -54,11 +58,12 @@ def refresh(workspace: Workspace | str, *, patience_ms: int | None = None) -> Re
     # other a mark is deleted whose write was not seen.
     with transaction.atomic(durable=True), extract.cursor() as cursor:
         _lock(cursor, workspace_id, patience_ms)
-        written = _delete_marks(cursor, workspace_id)
+        at_once = np.array(sorted(merge), dtype=np.int64)
+        written = extract.ascending(np.append(_delete_marks(cursor, workspace_id), at_once))
         if not len(written):
             return Refreshed(0, 0, merged=False)
         schema = _schema(cursor, workspace_id)
-        done = _Refresh(cursor, workspace_id, schema).take_in(written)
+        done = _Refresh(cursor, workspace_id, schema).take_in(written, at_once)
     if done.written >= MANY:
         _vacuum()
     return done
@@ -117,14 +122,17 @@ class _Refresh:
         self.schema = schema
         self.types = schema.types()
 
-    def take_in(self, written: Ids) -> Refreshed:
+    def take_in(self, written: Ids, at_once: Ids = NO_IDS) -> Refreshed:
         self._delete_columns_of_deleted_properties()
         delta = self._delta()
         if len(delta) + len(written) <= settings.SNAPSHOT_DELTA_BEFORE_MERGE:
             changed = self._changed(written)
+            to_chunks = _among(changed, at_once)
+            self._merge(changed.filter(to_chunks))
             self._drop(DELTA)
-            self._write(DELTA, _by_id(pl.concat([delta.filter(~_among(delta, written)), changed], how="diagonal")))
-            return Refreshed(len(written), int(changed[GONE].sum()), merged=False)
+            kept = [delta.filter(~_among(delta, written)), changed.filter(~to_chunks)]
+            self._write(DELTA, _by_id(pl.concat(kept, how="diagonal")))
+            return Refreshed(len(written), int(changed[GONE].sum()), merged=len(at_once) > 0)
         self._merge(delta)
         self._drop(DELTA)
         gone = 0
@@ -212,6 +220,8 @@ class _Refresh:
         )
 
     def _write(self, first_id: int, frame: pl.DataFrame) -> None:
+        if frame.is_empty():
+            return
         for series in _without_empty(frame):  # a column that is not there is missing for everybody
             data = columns.pack(series)
             # Rule 4: bytes are named by their digest. A version counter would come round again after a rollback,

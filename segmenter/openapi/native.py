@@ -5,10 +5,12 @@ from segmenter.openapi.operation import (
     COUNT,
     FLAG,
     ID,
+    JSON_BODY,
     MOMENT,
     NUMBER,
     OBJECT,
     TEXT,
+    Answer,
     Base,
     Json,
     Operation,
@@ -25,7 +27,73 @@ _TYPE: Json = {"enum": ["text", "number", "boolean", "date", "list", "opaque"]}
 _BREAKING: Json = {"enum": ["refuse", "delete"]}
 _EXPLANATION = success("explanation", ref("Explanation"), "Why this person is in or not.")
 
+_EXPORT: dict[str, Json] = {
+    "format": {"enum": ["csv", "ndjson"]},
+    "columns": {**TEXT, "description": "Names with commas between them: id, references or bare custom properties."},
+}
+_PEOPLE = {200: Answer("A file, sent while it is read.", TEXT, media=("text/csv", "application/x-ndjson"))}
+
 OPERATIONS: dict[str, Operation] = {
+    "GET /api/segments/{segment_id}/export": Operation(
+        NATIVE, "Export the people of a segment", _PEOPLE, query=_EXPORT, errors=(400,)
+    ),
+    "GET /api/workspaces/{workspace_id}/contacts/export": Operation(
+        NATIVE, "Export everybody", _PEOPLE, query=_EXPORT, errors=(400,)
+    ),
+    "POST /api/workspaces/{workspace_id}/contacts/export": Operation(
+        NATIVE,
+        "Export whom a rule finds that nobody has saved",
+        _PEOPLE,
+        description="A key that may only read is enough. Give one of criteria and rule.",
+        body=shape({}, criteria=ref("Criteria"), rule=ref("Rule")),
+        query=_EXPORT,
+        examples={"everybody": {"rule": {"all": []}}},
+    ),
+    "POST /api/segments/{segment_id}/render": Operation(
+        NATIVE,
+        "Fill a message for the people of a segment",
+        {
+            200: Answer(
+                "How many lack what, and what some would read; with full what everybody would, a line each.",
+                shape({"status": TEXT, "data": OBJECT}),
+                media=(JSON_BODY, "application/x-ndjson"),
+            )
+        },
+        description="{{tag}}, {{tag|fallback}}, -tag-, %tag%. A key that may only read is enough. Give one of template"
+        " and templates; html says whether, or in which of them, values are escaped.",
+        body=shape(
+            {},
+            template=TEXT,
+            templates={"type": "object", "additionalProperties": TEXT},
+            html={"anyOf": [FLAG, lists(TEXT)]},
+            strict=FLAG,
+            limit=COUNT,
+            full=FLAG,
+        ),
+        examples={"greeting": {"template": "Hi {{first_name|friend}}!", "limit": 3}},
+    ),
+    "GET /api/contacts/{contact}/data": Operation(
+        NATIVE,
+        "Retrieve all that is kept of one person",
+        {200: success("contact", OBJECT, "At one moment.", pins=lists(OBJECT), segments=lists(OBJECT))},
+    ),
+    "DELETE /api/contacts/{contact}": Operation(
+        NATIVE,
+        "Erase one person everywhere",
+        dict.fromkeys(
+            (200, 202),
+            success(
+                "contactId",
+                TEXT,
+                "How many rows of what were erased; 202 where something is still to do.",
+                erased=OBJECT,
+                namedIn=lists(TEXT),
+                stillToDo=lists(TEXT),
+                dryRun=FLAG,
+            ),
+        ),
+        query={"dryRun": {"enum": ["true", "false"]}},
+    ),
     "GET /api/segments/{segment_id}/explain/{contact}": Operation(
         NATIVE, "Explain why somebody is in a segment or not", {200: _EXPLANATION}
     ),
