@@ -19,7 +19,7 @@ from contacts.models import Contact, Status
 from contacts.refresh import Ids
 from contacts.schema import Schema
 from contacts.snapshot import Layer
-from segments import fulltext, ordering
+from segments import fulltext, page_numbers
 from segments.evaluation import Read, evaluate
 from segments.models import Segment
 from segments.references import Wanted
@@ -123,7 +123,7 @@ class Audience:
         """
         columns = [ID, *filter(None, [reference])]
         parts = [layer.frame.select(columns).filter(mask) for layer, mask in facets.visible(self.layers)]
-        return ordering.ids(parts, start, limit, descending=descending)
+        return page_numbers.ids(parts, start, limit, descending=descending)
 
     def with_words(self, words: Sequence[str], references: Sequence[str]) -> "Audience":
         """Those in whose texts all of these words occur. The properties must be ones that were read with it."""

@@ -50,10 +50,7 @@ def delete(segment: Segment) -> None:
 
 def _save(segment: Segment, draft: Draft) -> Segment:
     people = None if draft.persons is None else _bring(segment, draft)
-    with transaction.atomic():
-        _write(segment, draft)
-        if people is not None:
-            pins.replace_included(segment, people)
+    _write(segment, draft, people)
     return segment
 
 
@@ -101,7 +98,8 @@ def _refuse(problems: Mapping[int, Sequence[Problem]]) -> None:
 _NOT_OURS = ("id", "included", "excluded", "deleted_at")
 
 
-def _write(segment: Segment, draft: Draft) -> None:
+def _write(segment: Segment, draft: Draft, people: Sequence[int] | None = None) -> None:
+    """`people`: the contacts that are to be those pinned in, where that is to change."""
     workspace = segment.workspace
     with transaction.atomic():
         # Names and references are checked under this lock: two saves at once cannot make a circle or a name twice.
@@ -128,6 +126,8 @@ def _write(segment: Segment, draft: Draft) -> None:
             segment.save()
         else:
             segment.save(update_fields=[each.name for each in Segment._meta.fields if each.name not in _NOT_OURS])
+        if people is not None:
+            pins.replace_included(segment, people)
 
 
 def _name(segment: Segment, draft: Draft) -> list[Problem]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from contacts.facets import Bin, Value
 from contacts.models import Contact
 from contacts.refresh import refresh
-from segments import audience, ordering
+from segments import audience, page_numbers
 from segments.models import Pin, Segment, rewrite_pins
 from segments.references import Wanted
 from segments.rules.tree import All, Any, InSegment, Not, write
@@ -226,7 +226,7 @@ def test_many_segments_are_counted_in_one_pass_with_their_pins(people):
 @pytest.mark.parametrize("first_pages", [0, 10_000], ids=["deep", "near"])
 @pytest.mark.parametrize("kind", ["text", "date"])
 def test_people_in_order_are_those_that_sorting_everybody_gives(kind, first_pages, monkeypatch):
-    monkeypatch.setattr(ordering, "_FIRST_PAGES", first_pages)
+    monkeypatch.setattr(page_numbers, "_FIRST_PAGES", first_pages)
     chance = random.Random(7)
     spelled = {"text": "bcde", "date": [10**12, 5, 10**12 + 1, -3]}[kind]
     people = [(number, chance.choice([None, *spelled])) for number in range(1, 60)]
@@ -244,4 +244,4 @@ def test_people_in_order_are_those_that_sorting_everybody_gives(kind, first_page
         expected = in_order[::-1] if descending else in_order
         for start, limit in ((0, 5), (20, 7), (55, 10), (58, None), (0, None), (59, 1), (10**9, 40)):
             end = None if limit is None else start + limit
-            assert ordering.ids(parts, start, limit, descending=descending).tolist() == expected[start:end]
+            assert page_numbers.ids(parts, start, limit, descending=descending).tolist() == expected[start:end]

@@ -229,7 +229,7 @@ def test_junk_at_any_place_of_a_search_is_never_a_500(api, people, junk):
         assert answer.json()["status"] == ("success" if answer.status_code == 200 else "error")
 
 
-@pytest.mark.parametrize("depth", [148, 200, 1_000, 5_000])
+@pytest.mark.parametrize("depth", [98, 200, 1_000, 5_000])
 @pytest.mark.parametrize("brackets", [("[", "]"), ('{"x":', "}")])
 def test_a_bomb_of_brackets_is_400_wherever_it_is_put(api, people, depth, brackets):
     left, right = brackets
@@ -246,7 +246,7 @@ def test_a_bomb_of_brackets_is_400_wherever_it_is_put(api, people, depth, bracke
     ]:  # fmt: skip
         answer = api(method, path, text)
         harmless = path == CONTACTS or (text == bomb and text.startswith("{"))  # a key that nobody knows
-        assert (answer.status_code < 300) == (depth < 149 and harmless), (path, text[:80], answer.content)
+        assert (answer.status_code < 300) == (depth < 99 and harmless), (path, text[:80], answer.content)
         assert "status" in answer.json()
 
 

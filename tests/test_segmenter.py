@@ -427,7 +427,7 @@ def test_what_is_no_json_is_a_400_with_line_and_column(api, body):
 
 @pytest.fixture
 def agent(shop, settings):
-    from tests.test_tiledesk import Caller, basic, person
+    from tests.callers import Caller, basic, person
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     person("ana@shop.example", shop)

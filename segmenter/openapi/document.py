@@ -6,10 +6,15 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
-from segmenter.openapi import native, schemas, swipeone, tiledesk
+from segmenter.openapi import native, schemas, segmenter, swipeone, tiledesk
 from segmenter.openapi.operation import Json, Operation, written
 
-OPERATIONS: dict[str, Operation] = {**swipeone.OPERATIONS, **native.OPERATIONS, **tiledesk.OPERATIONS}
+OPERATIONS: dict[str, Operation] = {
+    **swipeone.OPERATIONS,
+    **native.OPERATIONS,
+    **segmenter.OPERATIONS,
+    **tiledesk.OPERATIONS,
+}
 
 Endpoint = tuple[str, str, str, Callable[..., Any]]
 

@@ -1,5 +1,7 @@
 """The requests that no other service has, in Swipe One's envelope."""
 
+from dataclasses import replace
+
 from segmenter.openapi.operation import (
     ANYTHING,
     COUNT,
@@ -19,7 +21,7 @@ from segmenter.openapi.operation import (
     ref,
     shape,
 )
-from segmenter.openapi.swipeone import success
+from segmenter.openapi.swipeone import AFTER, BEFORE, CURSOR, LIMIT, success
 
 NATIVE = Base("Segmenter's own", ("apiKey",), ref("SwipeOneError"))
 
@@ -32,6 +34,24 @@ _EXPORT: dict[str, Json] = {
     "columns": {**TEXT, "description": "Names with commas between them: id, references or bare custom properties."},
 }
 _PEOPLE = {200: Answer("A file, sent while it is read.", TEXT, media=("text/csv", "application/x-ndjson"))}
+_TOTALS = dict.fromkeys(("count", "created", "updated", "unchanged", "error"), COUNT)
+_PIN = Operation(
+    NATIVE,
+    "Pin people",
+    {
+        200: success(
+            "added", COUNT, "How many are pinned now who were not, or not like this.", changed=COUNT, unchanged=COUNT
+        )
+    },
+    description="The same again changes nothing; an unknown contact refuses all of it.",
+    body=shape(
+        {"contactIds": lists(TEXT)},
+        kind={"enum": ["included", "excluded"]},
+        reason=TEXT,
+        expiresAt=nullable({**TEXT, "description": "A day or a time."}),
+    ),
+    examples={"two": {"contactIds": ["000000000000000000000007"], "kind": "included", "reason": "beta tester"}},
+)
 
 OPERATIONS: dict[str, Operation] = {
     "GET /api/segments/{segment_id}/export": Operation(
@@ -188,5 +208,41 @@ OPERATIONS: dict[str, Operation] = {
         " segments is delete, or instead names another property for them.",
         query={"instead": TEXT, "segments": _BREAKING, "dryRun": {"enum": ["true", "false"]}},
         errors=(409,),
+    ),
+    "POST /api/workspaces/{workspace_id}/contacts/bulk": Operation(
+        NATIVE,
+        "Create or update up to 10,000 contacts",
+        {
+            200: replace(
+                success("results", lists(ref("BulkResult")), "What became of each.", **_TOTALS),
+                headers={"Idempotent-Replayed": "true where this answers a request that was done before."},
+            )
+        },
+        description="Each row for itself. With an Idempotency-Key the same request is done once in 24 hours.",
+        body={"anyOf": [lists(ref("ContactChange")), shape({"contacts": lists(ref("ContactChange"))})]},
+        examples={"two": [{"email": "ana@example.com", "plan": "pro"}, {"externalId": "c-2", "plan": None}]},
+        headers={"Idempotency-Key": {**TEXT, "description": "Names the request; up to 255 characters."}},
+        errors=(409,),
+        media=("application/json", "application/x-ndjson"),
+    ),
+    "GET /api/segments/{segment_id}/pins": Operation(
+        NATIVE,
+        "List who is in a segment or kept out of it by hand",
+        {
+            200: success(
+                "pins", lists(ref("Pin")), "A page of pins.", count=COUNT, searchAfter=CURSOR, searchBefore=CURSOR
+            )
+        },
+        query={
+            "kind": {"enum": ["included", "excluded"], "description": "Both if left out."},
+            "limit": LIMIT,
+            "searchAfter": AFTER,
+            "searchBefore": BEFORE,
+        },
+    ),
+    "PUT /api/segments/{segment_id}/pins": _PIN,
+    "POST /api/segments/{segment_id}/pins": _PIN,
+    "DELETE /api/segments/{segment_id}/pins/{contact}": Operation(
+        NATIVE, "Let go of a pin", {200: success("contactId", ID, "The rule alone decides again.")}
     ),
 }

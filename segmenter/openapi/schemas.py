@@ -152,6 +152,29 @@ SCHEMAS: dict[str, Json] = {
         }
     ),
     "Pair": shape({"ids": lists(ID), "both": COUNT, "onlyFirst": COUNT, "onlySecond": COUNT}),
+    "Pin": shape(
+        {
+            "contactId": ID,
+            "name": _NULLABLE_TEXT,
+            "email": _NULLABLE_TEXT,
+            "kind": {"enum": ["included", "excluded"]},
+            "reason": TEXT,
+            "author": TEXT,
+            "createdAt": MOMENT,
+            "expiresAt": nullable(MOMENT),
+            "inForce": FLAG,
+        }
+    ),
+    "BulkResult": shape(
+        {
+            "index": COUNT,
+            "status": {"enum": ["created", "updated", "unchanged", "error"]},
+            "_id": nullable(ID),
+            "problems": lists(ref("Problem")),
+        }
+    ),
+    # Segmenter
+    "SegmenterError": shape({"statusCode": COUNT, "message": TEXT}, error=TEXT),
     # Tiledesk
     "TiledeskError": {
         "anyOf": [

@@ -46,7 +46,7 @@ def _segment(sent: dict[str, Json], description: str) -> Answer:
     return success("segment", ref("Segment"), description, {"segment": {**ids, **sent, **_TIMES}})
 
 
-_CURSOR = nullable({**TEXT, "description": "Opaque; null on an empty page."})
+CURSOR = nullable({**TEXT, "description": "Opaque; null on an empty page."})
 LIMIT = {"type": "integer", "minimum": 1, "description": "Contacts on a page, 1 to 100; 10 if left out."}
 AFTER = {**TEXT, "description": "A cursor: the page behind it."}
 BEFORE = {**TEXT, "description": "A cursor: the page in front of it."}
@@ -59,8 +59,8 @@ _PAGE = success(
     lists(ref("Contact")),
     "A page in order of creation unless sorted; `count` is the exact number of all.",
     count=COUNT,
-    searchAfter=_CURSOR,
-    searchBefore=_CURSOR,
+    searchAfter=CURSOR,
+    searchBefore=CURSOR,
 )
 _LIMIT_20 = {**LIMIT, "description": "Contacts on a page, 1 to 100; 20 if left out."}
 _CONTACT = {200: success("contact", ref("Contact"), "The contact.")}

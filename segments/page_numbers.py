@@ -1,4 +1,4 @@
-"""Put people in order of a value, as far as somebody wants to see them."""
+"""Put people in order of a value, as far as somebody turns the pages, which have numbers: by offset, not by keyset."""
 
 from collections.abc import Sequence
 
