@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from contacts import catalogue
 from contacts.models import Contact, ContactMark, PropertySummary, SnapshotColumn
@@ -222,7 +222,8 @@ def clean() -> list[str]:
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(PATIENCE_MS)])
             # Few rows would else stay in the indexes, where their values stand once more.
             cursor.execute(f"VACUUM (ANALYZE, INDEX_CLEANUP ON, TRUNCATE false) {', '.join(TABLES)}")
-    except Exception as error:
+            _forget_statistics_of_empty_tables(cursor)
+    except OperationalError as error:
         if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
             raise
         undone.append("somebody else is cleaning or changing these tables")
@@ -231,3 +232,16 @@ def clean() -> list[str]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', '0', false)")
     return undone
+
+
+def _forget_statistics_of_empty_tables(cursor: Any) -> None:
+    """ANALYZE leaves what it last found in a table that has become empty; PostgreSQL 18 can be told to forget it."""
+    cursor.execute("SELECT to_regproc('pg_clear_attribute_stats')")
+    if cursor.fetchone()[0] is None:
+        return
+    for table in TABLES:
+        cursor.execute(
+            f"SELECT pg_clear_attribute_stats(schemaname, tablename, attname, inherited) FROM pg_stats"  # noqa: S608
+            f" WHERE schemaname = current_schema() AND tablename = %s AND NOT EXISTS (SELECT FROM {table})",
+            [table],
+        )

@@ -1,5 +1,6 @@
 """The contacts of a workspace over HTTP: listed, searched, filtered and sorted, as Swipe One's clients ask for them."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from workspaces.api import caller_workspace, workspace_of
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
+PATIENCE_SECONDS = 1.0
 USUAL_LIMIT, USUAL_SEARCH_LIMIT = 20, 10
 
 
@@ -64,9 +66,13 @@ def _flag(query: Mapping[str, str], name: str) -> bool:
 
 
 def _left() -> list[str]:
-    """Nobody waits in a request: what others hold open, manage.py forget_contact --finish clears away later."""
-    if count := forgetting.holding(forgetting.moment()):
-        return [f"{count:,} older transactions still see what was erased; run manage.py forget_contact --finish later"]
+    """A request waits for short transactions; what longer ones hold, forget_contact --finish clears away later."""
+    moment, until = forgetting.moment(), time.monotonic() + PATIENCE_SECONDS
+    while count := forgetting.holding(moment):
+        if time.monotonic() > until:
+            told = f"{count:,} older transactions still see what was erased"
+            return [f"{told}; run manage.py forget_contact --finish later"]
+        time.sleep(0.05)
     return forgetting.clean()
 
 
