@@ -315,7 +315,7 @@ class ContactAdmin(ScopedAdmin):
             return queryset, False
         # The indexes begin with the workspace, so a superuser's search names all of them.
         seen = list(workspaces(request, self.role_to_look).values_list("pk", flat=True))
-        return queryset.alias(lowered=Lower("email")).filter(_meant(term), workspace__in=seen), False
+        return queryset.alias(lowered=Lower("email")).filter(meant(term), workspace__in=seen), False
 
     def save_model(self, request: HttpRequest, obj: Contact, form: forms.ModelForm, change: bool) -> None:
         obj.updated_at = timezone.now()
@@ -333,7 +333,7 @@ _NUMERAL, _HEX_ID, _PHONE = (
 )
 
 
-def _meant(term: str) -> Q:
+def meant(term: str) -> Q:
     """The contacts that a search may mean, each by an index (but phone numbers, which have none)."""
     meant = Q(external_id=term) | (Q(lowered__startswith=term.lower()) & ~Q(email=""))
     if _NUMERAL.fullmatch(term):

@@ -7,28 +7,35 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import AdminErrorList
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.forms import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from contacts import properties
 from contacts.admin import ContactAdmin, JsonField, PropertyAdmin, PropertyForm, SubstitutionTagAdmin
 from contacts.models import Contact, Property, SubstitutionTag
 from contacts.refresh import SnapshotBusy
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind, moment_of
-from segments import audience, drafts, property_changes, usage
+from segments import audience, drafts, explanations, listing, live, property_changes, questions, usage
 from segments.drafts import Draft
+from segments.listing import Told
 from segments.models import Pin, PinKind, Segment, rewrite_pins
-from segments.property_changes import Wanted, WouldBreak
+from segments.property_changes import Wanted as WantedProperty
+from segments.property_changes import WouldBreak
+from segments.questions import Question
+from segments.references import Wanted
 from segments.rules import tree
-from segments.rules.check import check
 from segments.rules.tree import Rule
-from segments.rules.words import sentence
 from segments.usage import Broken
 from workspaces.admin import Scoped, ScopedAdmin, WorkspaceFilter
 from workspaces.locks import lock
@@ -144,10 +151,19 @@ class SegmentForm(forms.ModelForm):
         help_text='Like {"all": [{"property": "country", "operator": "is", "value": ["ES", "PT"]}]}; groups are all, '
         'any and not, and {"segment": "its id"} is being in another segment. Empty: only the people pinned.'
     )
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)  # when it was last saved, as far as they know
+    confirmed = forms.CharField(required=False, widget=forms.HiddenInput)  # the question that they said yes to
 
     class Meta:
         model = Segment
         fields = ("workspace", "name", "description", "rule")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.problems: list[Problem] = []
+        self.question: Question | None = None
+        if not self.instance._state.adding:
+            self.initial["seen"] = self.instance.updated_at.isoformat()
 
     def clean(self) -> dict[str, Any]:
         """Save once on trial, so that whatever saving would refuse is an error here.
@@ -166,7 +182,27 @@ class SegmentForm(forms.ModelForm):
                     transaction.set_rollback(True)
             except Invalid as error:
                 self.refuse(error)
+        self.wait(segment)
         return self.cleaned_data  # without Django's check of the name's constraint: the draft says it better
+
+    def wait(self, segment: Segment) -> None:
+        """Do not save yet where there is something to ask, or where nobody wanted to save."""
+        if not self.errors and "_keep" not in self.data and "_check" not in self.data:
+            self.question = self.asked(segment)
+        if not self.errors and (self.question or "_keep" in self.data or "_check" in self.data):
+            self.add_error(None, ValidationError("Not saved yet.", code=NOT_YET))
+
+    def asked(self, segment: Segment) -> Question | None:
+        """`segment` as it would be saved."""
+        saved = Segment.objects.select_related("workspace").filter(pk=segment.pk).first()
+        seen = self.cleaned_data.get("seen")
+        if saved and seen and seen != saved.updated_at.isoformat():
+            rule = self.draft.rule if self.draft.rule_given else saved.tree
+            return questions.about_another(segment, saved, rule)
+        if not self.draft.rule_given:
+            return None
+        question = questions.about_people(segment, self.draft.rule, saved)
+        return None if question and question.kind == self.cleaned_data.get("confirmed") else question
 
     def drafted(self) -> Draft:
         """What was typed; the rule only if it was changed, for what a client sent is echoed until then."""
@@ -180,11 +216,15 @@ class SegmentForm(forms.ModelForm):
         return draft
 
     def refuse(self, error: Invalid) -> None:
+        self.problems = error.problems
         for problem in error.problems:
             if problem.path == "name":
                 self.add_error("name", f"{problem.message[:1].upper()}{problem.message[1:]}.")
             else:
                 self.add_error("rule", str(problem))
+
+
+NOT_YET = "not yet"
 
 
 def read_rule(document: Any) -> Rule | None:
@@ -194,21 +234,98 @@ def read_rule(document: Any) -> Rule | None:
     return tree.read(document) if "version" in document else tree.read_node(document, "rule")
 
 
+class SegmentList(ChangeList):
+    def get_results(self, request: HttpRequest) -> None:
+        """With what each of them says and finds, where all are of one workspace: each workspace is a pass."""
+        super().get_results(request)
+        of_one = len({segment.workspace_id for segment in self.result_list}) == 1
+        told = listing.told(self.result_list) if of_one else {}
+        for segment in self.result_list:
+            segment.told = told.get(segment.pk)
+
+
 @admin.register(Segment)
 class SegmentAdmin(ScopedAdmin):
     form = SegmentForm
     only = Q(deleted_at=None)
     inlines = (PinInline,)
     readonly_fields = ("says", "people_now", "pinned", "created_by", "created_at", "updated_at")
-    list_display = ("name", "workspace", "description", "created_by", "updated_at")
+    list_display = ("name", "in_words", "people", "workspace", "created_by", "updated_at")
     list_filter = (("workspace", WorkspaceFilter),)
     list_select_related = ("workspace", "created_by")
+    list_per_page = 50
     search_fields = ("name",)
     ordering = ("name", "id")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        asked = SegmentForm.Meta.fields
-        return asked if obj is None else (*asked, *self.readonly_fields)
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        asked = [(None, {"fields": SegmentForm.Meta.fields})]
+        return asked if obj is None else [*asked, ("As it is saved", {"fields": self.readonly_fields})]
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*live.urls(), *super().get_urls()]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return SegmentList
+
+    @admin.display(description="Who is in")
+    def in_words(self, segment: Any) -> str:
+        told: Told | None = segment.told
+        if told is None:
+            return "Choose a workspace to see who is in."
+        shown = f"Nobody can say who is in: {told.problem}" if told.problem else told.sentence
+        return format_html('<span class="{}" dir="auto">{}</span>', "broken" if told.problem else "sentence", shown)
+
+    @admin.display(description="People")
+    def people(self, segment: Any) -> str:
+        told: Told | None = segment.told
+        return "–" if told is None or told.count is None else f"{told.count:,}"
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        extra = {**(extra_context or {}), "is_nav_sidebar_enabled": False}
+        response = super().changeform_view(request, object_id, form_url, extra)
+        wants_json = request.method == "POST" and request.headers.get("Accept") == "application/json"
+        return _as_json(response) if wants_json else response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        form, formsets = context["adminform"].form, [each.formset for each in context["inline_admin_formsets"]]
+        if form.is_bound and form.has_error(NON_FIELD_ERRORS, NOT_YET):
+            del form.errors[NON_FIELD_ERRORS]
+            context["errors"] = AdminErrorList(form, formsets)
+            if form.question and not context["errors"]:
+                asked = {"question": form.question, "posted": _posted(request)}
+                return TemplateResponse(request, "admin/segments/segment/question.html", {**context, **asked})
+            if "_check" in form.data:
+                context["checked"] = self.checked(form)
+        context["builder"] = self.builder(request, kwargs.get("obj"))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def checked(self, form: Any) -> str:
+        """The sentence and the number of a rule that is not saved."""
+        workspace = form.instance.workspace
+        rule = form.draft.rule if form.draft.rule_given else form.instance.tree
+        saved = None if form.instance._state.adding else form.instance
+        (found,) = audience.several(workspace, [Wanted(rule, saved)])
+        says = live.in_words(workspace, rule)
+        return f"{says} {found.count:,} of {found.people:,} in {workspace}. Nothing is saved yet."
+
+    def builder(self, request: HttpRequest, obj: Segment | None) -> dict[str, Any] | None:
+        """What the rule builder starts from; None for somebody who may only look."""
+        if not (self.has_change_permission(request, obj) if obj else self.has_add_permission(request)):
+            return None
+        return {
+            "live": f"{reverse('admin:segments_segment_changelist')}live/",
+            "contacts": reverse("admin:contacts_contact_changelist"),
+            "segment": obj and obj.pk,
+            "workspace": obj and obj.workspace_id,
+        }
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         # A draft has no description; it stands on the segment already and is saved with it.
@@ -253,6 +370,28 @@ class SegmentAdmin(ScopedAdmin):
         )
 
 
+def _posted(request: HttpRequest) -> list[tuple[str, str]]:
+    """What a page in between has to send again, all but the answer."""
+    left_out = ("csrfmiddlewaretoken", "confirmed", "seen")
+    return [(name, value) for name, values in request.POST.lists() if name not in left_out for value in values]
+
+
+def _as_json(response: HttpResponse) -> HttpResponse:
+    """What became of a save, for the rule builder."""
+    if response.status_code == 302:
+        return JsonResponse({"location": response["Location"]})
+    if not isinstance(response, TemplateResponse):
+        return response
+    context = response.context_data or {}
+    if question := context.get("question"):
+        return JsonResponse({"question": question.as_json()}, status=409)
+    form = context["adminform"].form
+    elsewhere = any(not each.formset.is_valid() for each in context["inline_admin_formsets"])
+    errors = {field: list(messages) for field, messages in form.errors.items()}
+    problems = [problem.as_json() for problem in form.problems]
+    return JsonResponse({"errors": errors, "problems": problems, "elsewhere": elsewhere}, status=400)
+
+
 def _explained(segment: Segment, say: Callable[[Segment], str]) -> str:
     """About the segment as it is saved, not as it stands in a form that is yet to be put right."""
     try:
@@ -264,12 +403,7 @@ def _explained(segment: Segment, say: Callable[[Segment], str]) -> str:
 
 
 def _sentence(segment: Segment) -> str:
-    rule = segment.tree
-    if rule is None:
-        return "The people who are pinned in, and nobody else."
-    checked = check(rule, properties.schema(segment.workspace))
-    named = segment.workspace.segments.in_bulk([each.segment for each in tree.referred(rule)])
-    return sentence(checked, lambda pk: named[pk].name if pk in named else f"segment {pk}")
+    return live.in_words(segment.workspace, segment.tree)
 
 
 def _people(segment: Segment) -> str:
@@ -348,7 +482,7 @@ class RetypeForm(PropertyForm):
     def attempt(self, held: Property) -> None:
         """Whatever would refuse the change is an error here; the locks that it takes are held until it is done."""
         changes = "type" in self.changed_data and "type" in self.cleaned_data
-        wanted = Wanted(kind=Kind(self.cleaned_data["type"]) if changes else None)
+        wanted = WantedProperty(kind=Kind(self.cleaned_data["type"]) if changes else None)
         try:
             property_changes.change(held.workspace, held.name, wanted, drop_rejects=self.drops, dry_run=True)
         except WouldBreak as error:
@@ -379,7 +513,7 @@ class UsedPropertyAdmin(UsedInRules, PropertyAdmin):
             return
         given = {name: getattr(obj, name) for name in form.changed_data if name in ("label", "type", "options")}
         kind = Kind(obj.type) if "type" in given else None
-        wanted = Wanted(given.get("label"), kind, given.get("options"))
+        wanted = WantedProperty(given.get("label"), kind, given.get("options"))
         done = property_changes.change(obj.workspace, obj.name, wanted, drop_rejects=form.drops)
         vars(obj).update(vars(done.property))  # another type is another row
         if wanted.kind:
@@ -400,7 +534,43 @@ class UsedSubstitutionTagAdmin(UsedInRules, SubstitutionTagAdmin):
 
 @admin.register(Contact)
 class PinnedContactAdmin(ContactAdmin):
-    """A contact takes its pins along, and the bitmaps of their segments follow."""
+    """A contact takes its pins along, and the bitmaps follow. Its page says which segments it is in, and why."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return (*super().get_readonly_fields(request, obj), "segments_now")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        fields = super().get_fields(request, obj)
+        return fields if obj is None else (*fields, "segments_now")
+
+    @admin.display(description="Segments")
+    def segments_now(self, contact: Contact) -> str:
+        try:
+            held = explanations.memberships(contact.workspace, contact.pk)
+        except Contact.DoesNotExist:
+            return ""
+        return render_to_string("admin/contacts/contact/segments.html", {"contact": contact, "memberships": held})
+
+    def get_urls(self) -> list[URLPattern]:
+        why = path(
+            "<int:contact_id>/why/<str:segment_id>/", self.admin_site.admin_view(self.why), name="contacts_contact_why"
+        )
+        return [why, *super().get_urls()]
+
+    def why(self, request: HttpRequest, contact_id: int, segment_id: str) -> HttpResponse:
+        """Why somebody is in a segment or not, node by node."""
+        contact = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=contact_id)
+        segment = get_object_or_404(contact.workspace.segments.live(), pk=segment_id)
+        segment.workspace = contact.workspace
+        try:
+            told: dict[str, Any] = {
+                "explanation": explanations.explain(contact.workspace, Wanted(segment.tree, segment), contact.pk)
+            }
+        except Invalid as error:
+            told = {"problems": error.problems}
+        said = {"contact": contact, "segment": segment, "title": f"{contact}: {segment}", "opts": self.opts}
+        context = {**self.admin_site.each_context(request), **said, **told}
+        return TemplateResponse(request, "admin/contacts/contact/why.html", context)
 
     def delete_model(self, request: HttpRequest, obj: Contact) -> None:
         with pins_changing([obj.workspace_id], contact=obj):

@@ -7,7 +7,6 @@ from segmenter.openapi.operation import (
     COUNT,
     FLAG,
     ID,
-    JSON_BODY,
     MOMENT,
     NUMBER,
     OBJECT,
@@ -29,11 +28,22 @@ _TYPE: Json = {"enum": ["text", "number", "boolean", "date", "list", "opaque"]}
 _BREAKING: Json = {"enum": ["refuse", "delete"]}
 _EXPLANATION = success("explanation", ref("Explanation"), "Why this person is in or not.")
 
-_EXPORT: dict[str, Json] = {
-    "format": {"enum": ["csv", "ndjson"]},
-    "columns": {**TEXT, "description": "Names with commas between them: id, references or bare custom properties."},
+_LINES = "application/x-ndjson"
+_FILE = {"Content-Disposition": "The name of the file."}
+_EXPORT = {200: Answer("One moment, streamed.", TEXT, media=("text/csv", _LINES), headers=_FILE)}
+_EXPORTED = {
+    "format": {"enum": ["csv", "ndjson"], "description": "csv if left out."},
+    "columns": {**TEXT, "description": "Names of properties, commas between them; all that anybody has if left out."},
 }
-_PEOPLE = {200: Answer("A file, sent while it is read.", TEXT, media=("text/csv", "application/x-ndjson"))}
+_PREVIEWED = success(
+    "people",
+    COUNT,
+    "How many are in, what they lack, and a few of them as they would read it; with `full` everybody, a line each.",
+    coverage=lists(OBJECT),
+    unknown=lists(OBJECT),
+    samples=lists(OBJECT),
+)
+_RENDERED = replace(_PREVIEWED, other={_LINES: TEXT})
 _TOTALS = dict.fromkeys(("count", "created", "updated", "unchanged", "error"), COUNT)
 _PIN = Operation(
     NATIVE,
@@ -54,44 +64,6 @@ _PIN = Operation(
 )
 
 OPERATIONS: dict[str, Operation] = {
-    "GET /api/segments/{segment_id}/export": Operation(
-        NATIVE, "Export the people of a segment", _PEOPLE, query=_EXPORT, errors=(400,)
-    ),
-    "GET /api/workspaces/{workspace_id}/contacts/export": Operation(
-        NATIVE, "Export everybody", _PEOPLE, query=_EXPORT, errors=(400,)
-    ),
-    "POST /api/workspaces/{workspace_id}/contacts/export": Operation(
-        NATIVE,
-        "Export whom a rule finds that nobody has saved",
-        _PEOPLE,
-        description="A key that may only read is enough. Give one of criteria and rule.",
-        body=shape({}, criteria=ref("Criteria"), rule=ref("Rule")),
-        query=_EXPORT,
-        examples={"everybody": {"rule": {"all": []}}},
-    ),
-    "POST /api/segments/{segment_id}/render": Operation(
-        NATIVE,
-        "Fill a message for the people of a segment",
-        {
-            200: Answer(
-                "How many lack what, and what some would read; with full what everybody would, a line each.",
-                shape({"status": TEXT, "data": OBJECT}),
-                media=(JSON_BODY, "application/x-ndjson"),
-            )
-        },
-        description="{{tag}}, {{tag|fallback}}, -tag-, %tag%. A key that may only read is enough. Give one of template"
-        " and templates; html says whether, or in which of them, values are escaped.",
-        body=shape(
-            {},
-            template=TEXT,
-            templates={"type": "object", "additionalProperties": TEXT},
-            html={"anyOf": [FLAG, lists(TEXT)]},
-            strict=FLAG,
-            limit=COUNT,
-            full=FLAG,
-        ),
-        examples={"greeting": {"template": "Hi {{first_name|friend}}!", "limit": 3}},
-    ),
     "GET /api/contacts/{contact}/data": Operation(
         NATIVE,
         "Retrieve all that is kept of one person",
@@ -244,5 +216,33 @@ OPERATIONS: dict[str, Operation] = {
     "POST /api/segments/{segment_id}/pins": _PIN,
     "DELETE /api/segments/{segment_id}/pins/{contact}": Operation(
         NATIVE, "Let go of a pin", {200: success("contactId", ID, "The rule alone decides again.")}
+    ),
+    "GET /api/segments/{segment_id}/export": Operation(NATIVE, "Export a segment", _EXPORT, query=_EXPORTED),
+    "GET /api/workspaces/{workspace_id}/contacts/export": Operation(
+        NATIVE, "Export everybody", _EXPORT, query=_EXPORTED
+    ),
+    "POST /api/workspaces/{workspace_id}/contacts/export": Operation(
+        NATIVE,
+        "Export whom a rule finds that nobody has saved",
+        _EXPORT,
+        query=_EXPORTED,
+        description="A key that may only read is enough. Give one of criteria and rule.",
+        body=shape({}, criteria=ref("Criteria"), rule=ref("Rule")),
+    ),
+    "POST /api/segments/{segment_id}/render": Operation(
+        NATIVE,
+        "Fill a message for the people of a segment",
+        {200: _RENDERED},
+        description="{{tag}}, {{tag|fallback}}, -tag- and %tag% in one pass. A key that may only read is enough.",
+        body=shape(
+            {},
+            template=TEXT,
+            templates={"type": "object", "additionalProperties": TEXT},
+            html={"anyOf": [FLAG, lists(TEXT)]},
+            strict=FLAG,
+            limit=COUNT,
+            full=FLAG,
+        ),
+        examples={"one": {"template": "Hello {{firstName|there}}, your code is {{coupon}}."}},
     ),
 }

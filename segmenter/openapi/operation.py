@@ -69,6 +69,7 @@ class Answer:
     example: Json = None
     media: tuple[str, ...] = (JSON_BODY,)
     headers: Mapping[str, str] = field(default_factory=dict)  # name to description
+    other: Mapping[str, Json] = field(default_factory=dict)  # schemas of bodies that it may have instead, by media type
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,8 @@ def _answer(answer: Answer) -> Json:
         found["headers"] = {name: {"schema": TEXT, "description": text} for name, text in answer.headers.items()}
     if answer.schema is not None:
         content = {"schema": answer.schema, **({} if answer.example is None else {"example": answer.example})}
-        found["content"] = dict.fromkeys(answer.media, content)
+        others = {media: {"schema": schema} for media, schema in answer.other.items()}
+        found["content"] = {**dict.fromkeys(answer.media, content), **others}
     return found
 
 

@@ -1,0 +1,92 @@
+"""Say of many segments at once what each one's rule is and how many people are in it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from contacts import properties
+from contacts.refresh import SnapshotBusy
+from contacts.schema import Schema
+from segments import audience
+from segments.models import Segment
+from segments.references import Wanted
+from segments.rules.check import check
+from segments.rules.tree import referred
+from segments.rules.words import sentence
+from workspaces.models import Workspace
+from workspaces.problems import Invalid
+
+ONLY_PINNED = "The people who are pinned in, and nobody else."
+
+
+@dataclass(frozen=True)
+class Told:
+    """`count`: None where nobody can say; `problem`: why."""
+
+    sentence: str
+    count: int | None
+    problem: str = ""
+
+
+def told(segments: Iterable[Segment]) -> dict[str, Told]:
+    """By the segments' ids. The number of queries grows with the workspaces, not with the segments."""
+    by_workspace: dict[Workspace, list[Segment]] = {}
+    for segment in segments:
+        by_workspace.setdefault(segment.workspace, []).append(segment)
+    found: dict[str, Told] = {}
+    for workspace, held in by_workspace.items():
+        found |= _told(workspace, held)
+    return found
+
+
+def _told(workspace: Workspace, segments: Sequence[Segment]) -> dict[str, Told]:
+    schema, names = properties.schema(workspace), _names(workspace, segments)
+    sentences: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    for segment in segments:
+        try:
+            sentences[segment.pk] = _sentence(segment, schema, names)
+        except Invalid as error:
+            problems[segment.pk] = "; ".join(map(str, error.problems))
+    counts = _counts(workspace, [segment for segment in segments if segment.pk in sentences])
+    return {
+        segment.pk: Told(
+            sentences.get(segment.pk, ""),
+            count if isinstance(count := counts.get(segment.pk), int) else None,
+            problems.get(segment.pk) or (count if isinstance(count, str) else ""),
+        )
+        for segment in segments
+    }
+
+
+def _names(workspace: Workspace, segments: Iterable[Segment]) -> Mapping[str, str]:
+    """What the segments are called that these ones name."""
+    named: set[str] = set()
+    for segment in segments:
+        try:
+            named |= {each.segment for each in referred(segment.tree)}
+        except Invalid:
+            continue  # told as the segment's problem
+    return dict(workspace.segments.filter(pk__in=named).values_list("pk", "name")) if named else {}
+
+
+def _sentence(segment: Segment, schema: Schema, names: Mapping[str, str]) -> str:
+    if segment.tree is None:
+        return ONLY_PINNED
+    return sentence(check(segment.tree, schema), lambda pk: names.get(pk, f"segment {pk}"))
+
+
+def _counts(workspace: Workspace, segments: Sequence[Segment]) -> dict[str, int | str]:
+    """How many are in each, or why nobody can say."""
+    if not segments:
+        return {}
+    try:
+        people = audience.several(workspace, [Wanted(segment.tree, segment) for segment in segments])
+    except SnapshotBusy:
+        return {segment.pk: "Many contacts are being taken in just now; try again soon." for segment in segments}
+    except Invalid as error:
+        # One of them names a segment that is broken: the others are counted without it.
+        if len(segments) == 1:
+            return {segments[0].pk: "; ".join(map(str, error.problems))}
+        half = len(segments) // 2
+        return {**_counts(workspace, segments[:half]), **_counts(workspace, segments[half:])}
+    return {segment.pk: found.count for segment, found in zip(segments, people, strict=True)}

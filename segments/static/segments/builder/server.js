@@ -1,0 +1,54 @@
+// Ask the server about a rule. A newer question of the same sort aborts the older one.
+
+export class Refused extends Error {
+  constructor(status, body) {
+    super(body.message ?? "");
+    Object.assign(this, { status, problems: body.problems ?? [], body });
+  }
+}
+
+// The token in the cookie, not the one in the page: signing in again in another tab changes it.
+export function token() {
+  const held = document.cookie.split("; ").find((each) => each.startsWith("csrftoken="));
+  return held?.slice("csrftoken=".length) ?? document.querySelector("[name=csrfmiddlewaretoken]").value;
+}
+
+export class Server {
+  constructor(base) {
+    this.base = base;
+    this.running = new Map();
+  }
+
+  get(what, query = {}) {
+    return this.send(what, `${this.base}${what}/?${new URLSearchParams(query)}`, {});
+  }
+
+  post(what, body) {
+    const headers = { "Content-Type": "application/json", "X-CSRFToken": token() };
+    return this.send(what, `${this.base}${what}/`, { method: "POST", headers, body: JSON.stringify(body) });
+  }
+
+  async send(what, address, options) {
+    this.running.get(what)?.abort();
+    const abort = new AbortController();
+    this.running.set(what, abort);
+    try {
+      return await answer(await fetch(address, { ...options, signal: abort.signal }));
+    } finally {
+      if (this.running.get(what) === abort) this.running.delete(what);
+    }
+  }
+}
+
+export async function answer(response) {
+  const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
+  const body = isJson ? await response.json() : {};
+  if (!isJson) {
+    const signedOut = response.redirected || response.status === 403;
+    throw new Refused(signedOut ? 401 : response.status, {
+      message: signedOut ? "You are signed out. Sign in in another tab, then try again." : "The server could not answer.",
+    });
+  }
+  if (!response.ok) throw new Refused(response.status, body);
+  return body;
+}

@@ -1,0 +1,594 @@
+"""The admin in a browser, as Ana uses it: mouse, keyboard, what she sees, what is saved, what a screen reader gets."""
+
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from segments import audience, drafts
+from segments.drafts import Draft
+from segments.models import Segment
+from segments.rules import tree
+from tests.people import add, declare
+from workspaces.models import Member, Role
+
+CHROMIUM, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium: apt-get install chromium chromium-driver"),
+    pytest.mark.django_db(transaction=True),
+]
+
+AXE = "4.11.0"
+PASSWORD = "correct horse battery"
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking "
+    "--disable-component-update --no-first-run"
+)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with tempfile.TemporaryDirectory() as profile:
+        options = Options()
+        options.binary_location = CHROMIUM
+        for flag in [*FLAGS.split(), f"--user-data-dir={profile}"]:
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        driver.set_page_load_timeout(30)
+        driver.set_script_timeout(60)
+        yield driver
+        driver.quit()
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """axe-core's script, fetched once by npm and kept."""
+    kept = Path(settings.DATA_DIR) / f"axe-core-{AXE}.js"
+    if not kept.exists():
+        if not shutil.which("npm"):
+            pytest.skip("no npm to fetch axe-core with")
+        with tempfile.TemporaryDirectory() as folder:
+            fetched = subprocess.run(["npm", "pack", f"axe-core@{AXE}"], cwd=folder, capture_output=True, timeout=120)
+            if fetched.returncode:
+                pytest.skip(f"axe-core cannot be fetched: {fetched.stderr.decode()[-200:]}")
+            with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
+                kept.write_bytes(archive.extractfile("package/axe.min.js").read())
+    return kept.read_text()
+
+
+@pytest.fixture
+def people(shop):
+    declare(shop, plan="text", lastOrder="date", orders="number", vip="boolean", likes="list")
+    for name, label in {"plan": "Plan", "lastOrder": "Last order"}.items():
+        shop.properties.filter(name=name).update(label=label)
+    now = datetime.now(UTC)
+    for number in range(60):
+        plan = ["pro", "team", "free", "starter", None][number % 5]
+        last = now - timedelta(days=(number * 7) % 200) if number % 4 else None
+        add(
+            shop,
+            f"Person{number:02}",
+            email=f"person{number:02}@example.org",
+            plan=plan,
+            lastOrder=last and last.isoformat(timespec="milliseconds"),
+            orders=number,
+            vip=number % 3 == 0,
+            likes=["music", "sport"][: number % 3],
+        )
+    return shop
+
+
+class Screen:
+    """A browser window, by what people see in it."""
+
+    def __init__(self, driver, base):
+        self.driver, self.base = driver, base
+        self.resize(1440, 1000)
+        self.dark(False)
+
+    def resize(self, width, height=1000):
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+
+    def dark(self, on):
+        features = [{"name": "prefers-color-scheme", "value": "dark" if on else "light"}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def open(self, path):
+        self.driver.get(self.base + path)
+        return self
+
+    def sign_in(self, name):
+        self.driver.delete_all_cookies()
+        self.open("/admin/login/")
+        self.css("#id_username").send_keys(name)
+        self.css("#id_password").send_keys(PASSWORD, Keys.ENTER)
+        self.until(lambda: "/login/" not in self.driver.current_url)
+        return self
+
+    def css(self, selector):
+        return self.until(lambda: self.driver.find_element(By.CSS_SELECTOR, selector))
+
+    def all(self, selector):
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def button(self, text, within=""):
+        path = f"{within}//button[normalize-space()='{text}'] | {within}//input[@value='{text}']"
+        return self.until(
+            lambda: next(each for each in self.driver.find_elements(By.XPATH, path) if each.is_displayed())
+        )
+
+    def until(self, condition, seconds=10):
+        def holds(_):
+            try:
+                return condition()
+            except (StaleElementReferenceException, StopIteration, IndexError):
+                return False
+
+        def tried(driver):
+            try:
+                return holds(driver)
+            except Exception as error:
+                if "no such element" in str(error).lower():
+                    return False
+                raise
+
+        return WebDriverWait(self.driver, seconds, 0.05).until(tried)
+
+    def sees(self, text, selector="body"):
+        def shown():
+            return " ".join(self.driver.find_element(By.CSS_SELECTOR, selector).text.split())
+
+        try:
+            return self.until(lambda: text in shown())
+        except Exception:
+            raise AssertionError(f"{text!r} is not in {shown()!r}; log: {self.driver.get_log('browser')}") from None
+
+    def rows(self):
+        return self.all(".seg-row")
+
+    def option(self, text):
+        """Click an option of the list that is open."""
+
+        def found():
+            return next(each for each in self.all(".seg-option") if each.find_element(By.TAG_NAME, "span").text == text)
+
+        self.until(found).click()
+
+    def combobox(self, row, label):
+        field = self.until(lambda: self.rows()[row].find_element(By.CSS_SELECTOR, f"input[aria-label='{label}']"))
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", field)
+        if field.get_attribute("aria-expanded") == "false":
+            field.click()
+        return field
+
+    def operator(self, row, words):
+        Select(self.rows()[row].find_element(By.CSS_SELECTOR, ".seg-operator")).select_by_visible_text(words)
+
+    def keys(self, *keys):
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def chord(self, *keys):
+        """All at once, the last one pressed while the others are held."""
+        *held, last = keys
+        chain = ActionChains(self.driver)
+        for key in held:
+            chain.key_down(key)
+        chain.send_keys(last)
+        for key in reversed(held):
+            chain.key_up(key)
+        chain.perform()
+
+    def focused(self):
+        return self.driver.switch_to.active_element
+
+    def focus_is(self, label):
+        return self.until(lambda: label in (self.focused().get_attribute("aria-label") or self.focused().text))
+
+    def tab_to(self, label, most=80):
+        """Press Tab until something so called has the focus."""
+        for _ in range(most):
+            element = self.focused()
+            name = element.get_attribute("aria-label") or element.text or element.get_attribute("value") or ""
+            if name.startswith(label):
+                return element
+            self.keys(Keys.TAB)
+        raise AssertionError(f"Tab never comes to {label!r}")
+
+    def problems(self):
+        """What the browser complains of: errors of scripts, and reports of the content security policy."""
+        return [each["message"] for each in self.driver.get_log("browser") if each["level"] == "SEVERE"]
+
+    def violations(self, axe):
+        assert self.problems() == []
+        self.driver.execute_script(axe)
+        found = self.driver.execute_async_script(
+            "axe.run(document, {resultTypes: ['violations']}).then(r => arguments[0](r.violations.map(v => "
+            "v.id + ': ' + v.nodes.map(n => n.html.slice(0, 200) + ' ' + n.failureSummary).join(' | '))))"
+        )
+        self.driver.get_log("browser")  # injecting axe is itself reported
+        return "\n".join(found)
+
+    def sideways(self):
+        return self.driver.execute_script(
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+
+
+@pytest.fixture
+def ana(chromium, live_server, people):
+    user = User.objects.create_user("ana", password=PASSWORD, is_staff=True)
+    Member.objects.create(workspace=people, user=user, role=Role.AGENT)
+    screen = Screen(chromium, live_server.url).sign_in("ana")
+    chromium.get_log("browser")
+    yield screen
+    assert screen.problems() == []
+    chromium.get("about:blank")  # whatever a page says against being left
+
+
+@pytest.fixture
+def builder(ana):
+    ana.open("/admin/segments/segment/add/")
+    ana.css(".seg-row")
+    return ana
+
+
+PRO = {"property": "customProperties.plan", "operator": "is", "value": ["pro", "team"]}
+OLD = {
+    "property": "customProperties.lastOrder",
+    "operator": "more_than_ago",
+    "value": {"amount": 90, "unit": "days"},
+}
+WANTED = {"all": [PRO, {"not": {"any": [OLD]}}]}
+
+
+def expected(people, rule=WANTED):
+    return audience.matching(people, tree.read_node(rule, "")).count
+
+
+def make(people, rule, name="Made"):
+    return drafts.create(people, Draft(name, tree.read_node(rule, ""), rule_given=True))
+
+
+def edit(screen, segment):
+    screen.open(f"/admin/segments/segment/{segment.pk}/change/")
+    screen.css(".seg-group")
+    screen.sees("Exact, counted at", ".seg-count")
+    return screen
+
+
+# --- building ------------------------------------------------------------------------------------------------------
+
+
+def test_ana_builds_a_rule_with_the_mouse_and_saves_edits_and_undoes_it(builder, people):
+    builder.css("#id_name").send_keys("Paying, ordered lately")
+    builder.combobox(0, "Property")
+    builder.option("Plan")
+    for value in ("pro", "team"):
+        builder.combobox(0, "Value")
+        builder.option(value)
+        builder.sees(value, ".seg-tokens ul")
+    builder.button("Add group").click()
+    Select(builder.all(".seg-heading")[1]).select_by_visible_text("none of")
+    builder.combobox(1, "Property")
+    builder.option("Last order")
+    builder.operator(1, "is more than … ago")
+    amount = builder.until(lambda: builder.rows()[1].find_element(By.CSS_SELECTOR, "input[aria-label='Amount']"))
+    amount.click()
+    amount.send_keys("90")
+    builder.sees(f"{expected(people)} people", ".seg-count")
+    builder.sees("People whose plan is pro or team and whose last order is not more than 90 days ago", ".seg-sentence")
+    builder.sees("Unsaved:", "#saving")
+    builder.button("Save").click()
+    builder.until(lambda: "/change/" in builder.driver.current_url)
+    segment = Segment.objects.get()
+    assert segment.rule == {"version": 1, "rule": WANTED}
+
+    builder.sees(f"{expected(people)} people", ".seg-count")
+    builder.until(lambda: len(builder.rows()) == 2)
+    assert builder.all(".seg-unsaved")[0].text == ""
+    builder.css("button[aria-label='Remove team']").click()
+    less = expected(people, {"all": [{**PRO, "value": "pro"}, WANTED["all"][1]]})
+    builder.sees(f"{less} people", ".seg-count")
+    builder.sees(f"Saving adds 0 and removes {expected(people) - less}.", ".seg-count")
+    builder.sees("Unsaved: 1 change", "#saving")
+    builder.css("#seg-undo").click()
+    builder.sees(f"{expected(people)} people", ".seg-count")
+    assert builder.all(".seg-unsaved")[0].text == ""
+    builder.css("#seg-redo").click()
+    builder.sees(f"{less} people", ".seg-count")
+    builder.button("Discard").click()
+    builder.sees(f"{expected(people)} people", ".seg-count")
+
+
+def test_ana_builds_the_same_rule_with_the_keyboard_alone(builder, people):
+    builder.driver.execute_script("document.querySelector('#id_name').focus()")
+    builder.keys("By keyboard")
+    builder.tab_to("How these are joined")
+    builder.keys(Keys.TAB)
+    builder.focus_is("Property")
+    builder.keys("plan")
+    builder.sees("Plan", ".seg-list")
+    builder.until(lambda: builder.focused().get_attribute("aria-activedescendant"))
+    builder.keys(Keys.ENTER)
+    builder.focus_is("Value")
+    builder.keys("pro", Keys.ENTER)
+    builder.sees("pro", ".seg-tokens ul")
+    builder.focus_is("Value")
+    builder.keys("team", Keys.TAB)  # leaving the field takes what is typed
+    builder.sees("team", ".seg-tokens ul")
+    builder.focus_is("Actions for condition 1")
+    builder.tab_to("Add group").send_keys(Keys.ENTER)
+    builder.focus_is("Property")
+    builder.keys("last ord")
+    builder.until(lambda: builder.focused().get_attribute("aria-activedescendant"))
+    builder.keys(Keys.ENTER)
+    builder.focus_is("Amount")
+    builder.chord(Keys.SHIFT, Keys.TAB)
+    builder.focus_is("Operator")
+    builder.keys("is more than")
+    builder.until(lambda: builder.focused().get_attribute("value") == "more_than_ago")
+    builder.keys(Keys.TAB, "90")
+    while builder.focused().get_attribute("aria-label") != "How these are joined":
+        builder.chord(Keys.SHIFT, Keys.TAB)
+    builder.focus_is("How these are joined")
+    builder.keys("none")
+    builder.sees(f"{expected(people)} people", ".seg-count")
+    builder.chord(Keys.CONTROL, "s")
+    builder.until(lambda: "/change/" in builder.driver.current_url)
+    assert Segment.objects.get().rule == {"version": 1, "rule": WANTED}
+
+
+def test_rows_are_moved_duplicated_and_removed_by_keys_and_the_focus_stays(ana, people):
+    a, b, c = ({**PRO, "value": value} for value in ("pro", "team", "free"))
+    segment = make(people, {"any": [a, b, c]})
+    edit(ana, segment)
+    ana.driver.execute_script("document.querySelectorAll('.seg-more')[0].focus()")
+    ana.chord(Keys.ALT, Keys.ARROW_DOWN)
+    ana.focus_is("Actions for condition 2")
+    ana.keys(Keys.DELETE)
+    ana.focus_is("Actions for condition 2")
+    assert len(ana.rows()) == 2
+    ana.sees("team", ".seg-line:nth-child(1)")
+    ana.sees("free", ".seg-line:nth-child(2)")
+    ana.chord(Keys.CONTROL, "z")
+    ana.until(lambda: len(ana.rows()) == 3)
+    ana.keys(Keys.ENTER)
+    ana.focus_is("Duplicate")
+    ana.keys(Keys.ENTER)
+    ana.until(lambda: len(ana.rows()) == 4)
+    ana.focus_is("Value")
+
+
+def test_typing_a_value_offers_its_property(builder):
+    builder.combobox(0, "Property")
+    builder.keys("starter")
+    builder.option('Plan is "starter"')
+    builder.sees("starter", ".seg-tokens ul")
+    builder.sees("12 people", ".seg-count")
+
+
+def test_every_type_has_its_fields(builder, people):
+    for property, operator, typed, says in [
+        ("orders", "is at least", "1,0", "People whose orders is at least 10."),
+        ("vip", "is not yes", "", "People whose vip is not true (or who have none)."),
+        ("likes", "includes all of", "music\n", "People whose likes include all of music."),
+        ("Last order", "is in the last", "2", "People whose last order is in the last 2 days."),
+        ("E-mail", "ends with", "example.org\n", "People whose e-mail ends with example.org."),
+    ]:
+        field = builder.combobox(0, "Property")
+        field.send_keys(Keys.CONTROL + "a" + Keys.NULL, property)
+        builder.option(property)
+        builder.operator(0, operator)
+        if typed:
+            builder.driver.execute_script("document.querySelector('.seg-row [id$=-value]').focus()")
+            builder.keys(typed.replace("1,0", "10").replace("\n", Keys.ENTER))
+        builder.sees(says, ".seg-sentence")
+
+
+# --- what it says ----------------------------------------------------------------------------------------------------
+
+
+def test_an_unfinished_condition_is_never_counted_as_absent_and_not_saved(builder, people):
+    builder.css("#id_name").send_keys("Half")
+    builder.combobox(0, "Property")
+    builder.option("Plan")
+    builder.combobox(0, "Value")
+    builder.option("pro")
+    builder.sees("12 people", ".seg-count")
+    builder.button("Add condition").click()
+    builder.sees("waiting for condition 2", ".seg-count")
+    builder.keys(Keys.ESCAPE)
+    builder.button("Save").click()
+    builder.sees("To save this segment, change this: Condition 2: choose a property", ".seg-summary")
+    builder.sees("Error: Choose a property.", ".seg-row [id$=error]:not(:empty)")
+    assert not Segment.objects.exists()
+
+
+def test_a_problem_stands_at_its_condition(ana, people):
+    segment = make(people, {"all": [PRO, {"property": "customProperties.orders", "operator": "at_least", "value": 3}]})
+    people.properties.filter(name="orders").delete()
+    ana.open(f"/admin/segments/segment/{segment.pk}/change/")
+    ana.until(lambda: len(ana.rows()) == 2)
+    ana.sees("There is no property 'customProperties.orders'", ".seg-line:nth-child(2)")
+    ana.css("button[aria-label='Remove team']").click()
+    ana.button("Save").click()
+    ana.sees("Condition 2: There is no property", ".seg-summary")
+    assert "seg-summary" in ana.focused().get_attribute("class")
+    ana.driver.get_log("browser")  # the refused requests
+
+
+def test_a_segment_of_everyone_is_asked_about(ana, people):
+    segment = make(people, {"all": [PRO]})
+    edit(ana, segment)
+    Select(ana.css(".seg-heading")).select_by_visible_text("any of")
+    ana.button("Add condition").click()
+    ana.option("Plan")
+    ana.operator(1, "is none of")
+    ana.combobox(1, "Value")
+    ana.option("pro")
+    ana.sees("This is everyone in Demo shop.", ".seg-count")
+    ana.button("Save").click()
+    ana.sees("This rule matches all 60 people in Demo shop.", "dialog")
+    assert ana.focused().text == "Keep editing"
+    ana.keys(Keys.ESCAPE)
+    assert not ana.all("dialog")
+    segment.refresh_from_db()
+    assert segment.rule["rule"] == {"all": [PRO]}
+    ana.button("Save").click()
+    ana.button("Save for everyone").click()
+    ana.sees("was changed successfully", ".messagelist")
+    segment.refresh_from_db()
+    assert len(segment.rule["rule"]["any"]) == 2
+    ana.driver.get_log("browser")  # the 409
+
+
+def test_the_second_of_two_editors_is_told_and_may_still_save(ana, people):
+    segment = make(people, {"all": [PRO]})
+    edit(ana, segment)
+    drafts.update(segment, Draft("Renamed meanwhile"))
+    ana.css("button[aria-label='Remove team']").click()
+    ana.button("Save").click()
+    ana.sees("Somebody saved this segment a moment ago", "dialog")
+    ana.button("Save mine instead").click()
+    ana.sees("was changed successfully", ".messagelist")
+    segment.refresh_from_db()
+    assert (segment.name, segment.rule["rule"]) == ("Made", {"all": [{**PRO, "value": "pro"}]})
+    ana.driver.get_log("browser")
+
+
+ANY_RULE = [
+    PRO,
+    {"not": {"not": PRO}},
+    {"not": {"not": {"not": {"any": [PRO]}}}},
+    {"all": []},
+    {"any": []},
+    {"not": {"all": [{"not": OLD}, {"any": [PRO, {"all": []}]}]}},
+    {"all": [{**PRO, "operator": "greater_than", "value": "m"}]},
+    {"all": [{**OLD, "value": "90"}, {**OLD, "operator": "in_the_last", "value": 30}]},
+    {"all": [{**OLD, "operator": "before", "value": "2026-01-01T10:00:00.5+02:00"}]},
+    {"all": [{"property": "customProperties.vip", "operator": "is", "value": [True, False]}]},
+    {"all": [{"property": "customProperties.vip", "operator": "is", "value": "true"}]},
+    {"all": [{"property": "customProperties.orders", "operator": "between", "value": ["1", 2.5]}]},
+    {"all": [{"property": "customProperties.likes", "operator": "is_known"}]},
+]
+
+
+def test_every_rule_that_the_api_takes_opens_and_is_saved_back_equal(ana, people):
+    deep = PRO
+    for level in range(10):
+        deep = {"any": [deep, OLD]} if level % 2 else {"all": [deep]}
+    used = make(people, PRO, "Used")
+    for rule in [*ANY_RULE, deep, {"not": {"segment": used.pk}}]:
+        segment = make(people, rule, f"Rule {json.dumps(rule)[:300]}")
+        before = segment.rule
+        edit(ana, segment)
+        written = ana.driver.execute_async_script(
+            """
+            const done = arguments[0];
+            import("/static/segments/builder/tree.js").then(({ open, write }) => {
+              const json = JSON.parse(document.querySelector("#id_rule").value).rule;
+              done(JSON.stringify(write(open(json))));
+            });
+            """
+        )
+        assert json.loads(written) == before["rule"]
+        ana.css("#id_description").send_keys("Looked at")
+        ana.button("Save").click()
+        ana.sees("was changed successfully", ".messagelist")
+        segment.refresh_from_db()
+        assert (segment.rule, segment.description) == (before, "Looked at")
+
+
+def test_why_somebody_is_in(ana, people):
+    edit(ana, make(people, {"all": [PRO]}))
+    ana.css(".seg-who input").send_keys("person02", Keys.ENTER)
+    ana.sees("Person02: Would be in if plan were one of pro, team.", ".seg-why")
+
+
+def test_a_bar_becomes_a_condition(ana, people):
+    edit(ana, make(people, {"all": [OLD]}))
+    Select(ana.css("select[aria-label='Look inside by']")).select_by_visible_text("Plan")
+    ana.css("button[aria-label='Add Plan is pro to the rule']").click()
+    ana.until(lambda: len(ana.rows()) == 2)
+    ana.sees("whose plan is pro", ".seg-sentence")
+
+
+# --- for everybody ---------------------------------------------------------------------------------------------------
+
+PAGES = [
+    "/admin/",
+    "/admin/segments/segment/",
+    "/admin/contacts/contact/",
+    "/admin/contacts/contact/add/",
+    "/admin/segments/pin/add/",
+]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_nothing(ana, people, axe, dark):
+    ana.dark(dark)
+    segment = make(people, {"all": [PRO, {"not": {"any": [OLD]}}]})
+    contact = people.contacts.first()
+    of_contact = f"/admin/contacts/contact/{contact.pk}"
+    for page in [*PAGES, f"{of_contact}/change/", f"{of_contact}/why/{segment.pk}/"]:
+        assert ana.open(page).violations(axe) == "", page
+    edit(ana, segment)
+    ana.sees("10 of them", ".seg-people")
+    assert ana.violations(axe) == ""
+    ana.css(".seg-more").click()
+    assert ana.violations(axe) == "", "menu"
+    ana.keys(Keys.ESCAPE)
+    ana.combobox(0, "Value")
+    ana.css(".seg-option")
+    assert ana.violations(axe) == "", "list"
+    ana.keys(Keys.ESCAPE)
+    ana.button("Add condition").click()
+    ana.keys(Keys.ESCAPE)
+    ana.button("Save").click()
+    ana.sees("There is a problem", ".seg-summary")
+    assert ana.violations(axe) == "", "errors"
+    ana.css("#seg-undo").click()
+    Select(ana.css(".seg-heading")).select_by_visible_text("none of")
+    ana.until(lambda: "Exact" in ana.css(".seg-count").text)
+    ana.button("Save").click()
+    ana.css("dialog")
+    ana.driver.get_log("browser")  # the 409
+    assert ana.violations(axe) == "", "dialog"
+    ana.keys(Keys.ESCAPE)
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 768, 390, 320])
+def test_nothing_scrolls_sideways(ana, people, width):
+    long = "".join(f"Very long word{number} " for number in range(9))[:120]
+    people.properties.filter(name="plan").update(label=long)
+    rule = {
+        "all": [{**PRO, "value": ["pro", long, "مرحبا 🎉"]}, {"not": {"any": [OLD, {"all": [{"any": [OLD]}, OLD]}]}}]
+    }
+    segment = make(people, rule, long)
+    ana.resize(width)
+    for page in ("/admin/", "/admin/segments/segment/", f"/admin/segments/segment/{segment.pk}/change/"):
+        ana.open(page)
+        if "change" in page:
+            ana.sees("people", ".seg-count")
+        assert ana.sideways() <= 0, page

@@ -1,0 +1,89 @@
+"""The admin's first page: how a workspace is doing, for those who belong to it."""
+
+import html
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from segments import drafts
+from segments.drafts import Draft
+from tests.people import add, custom, declare
+from workspaces.models import Member, Role
+
+pytestmark = pytest.mark.django_db
+
+
+def join(workspace, name, role):
+    user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
+    Member.objects.create(workspace=workspace, user=user, role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def shown(client, **query):
+    response = client.get(reverse("admin:index"), query)
+    assert response.status_code == 200
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", response.content.decode())).split())
+
+
+@pytest.fixture
+def furnished(shop):
+    declare(shop, plan="text", vip="boolean")
+    add(shop, "Lena", plan="pro")
+    add(shop, "Jana", plan="free", created_at="2020-01-01T00:00:00Z")
+    drafts.create(shop, Draft("Paying", custom("plan", "is", "pro"), rule_given=True))
+    return shop
+
+
+def test_a_guest_sees_contacts_and_segments_with_their_numbers(furnished):
+    words = shown(join(furnished, "gus", Role.GUEST))
+    assert "Demo shop Contacts 2 +1 today Segments 1" in words
+    assert "Paying People whose plan is pro. 1" in words
+    assert "Build a segment" not in words
+
+
+def test_a_broken_segment_is_named(furnished):
+    drafts.create(furnished, Draft("Old", custom("vip", "is", True), rule_given=True))
+    furnished.properties.filter(name="vip").delete()
+    words = shown(join(furnished, "ana", Role.AGENT))
+    assert "Old cannot be counted: its rule no longer fits." in words
+    assert "Paying People whose plan is pro. 1" in words
+
+
+def test_an_empty_workspace_shows_the_first_steps(shop):
+    words = shown(join(shop, "bo", Role.ADMIN))
+    assert "Import contacts" in words
+    assert "Build a segment" in words
+    assert "Create an API key" in words
+
+
+def test_somebody_of_two_workspaces_switches_between_them_and_sees_no_third(furnished, rival):
+    ana = join(furnished, "ana", Role.AGENT)
+    assert "Rival shop" not in shown(ana)
+    assert "Demo shop Contacts 2" in shown(ana, workspace=rival.pk)
+    join(rival, "ana", Role.GUEST)
+    assert "Rival shop Workspace Demo shop Rival shop" in shown(ana, workspace=rival.pk)
+    assert "Contacts 0" in shown(ana, workspace=rival.pk)
+
+
+def test_somebody_of_no_workspace_is_told(db):
+    User.objects.create(username="new", is_staff=True)
+    client = Client()
+    client.force_login(User.objects.get())
+    assert "You belong to no workspace yet." in shown(client)
+
+
+def test_the_dashboard_costs_the_same_number_of_queries_however_many_segments(
+    furnished, django_assert_num_queries, django_assert_max_num_queries
+):
+    ana = join(furnished, "ana", Role.AGENT)
+    with django_assert_max_num_queries(25) as first:
+        shown(ana)
+    for number in range(10):
+        drafts.create(furnished, Draft(f"More {number}", custom("plan", "is", "free"), rule_given=True))
+    with django_assert_num_queries(len(first)):
+        shown(ana)

@@ -1,0 +1,467 @@
+"""What the rule builder asks while somebody edits, and what is asked back before a segment is saved."""
+
+import html
+import json
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from contacts.values import Kind
+from segments import audience, drafts
+from segments.drafts import Draft
+from segments.models import Pin, PinKind, Segment, rewrite_pins
+from segments.rules import tree
+from segments.rules.operators import OPERATORS, operators_for
+from segments.rules.tree import InSegment
+from tests.people import add, custom, declare
+from workspaces.models import Member, Role
+
+pytestmark = pytest.mark.django_db
+
+PRO = {"property": "customProperties.plan", "operator": "is", "value": ["pro", "team"]}
+STALE = {
+    "property": "customProperties.last",
+    "operator": "more_than_ago",
+    "value": {"amount": 90, "unit": "days"},
+}
+
+
+@pytest.fixture
+def people(shop):
+    """Ten: 4 on pro (one with no order, one whose order is old), 2 on team, 3 on free, 1 with no plan."""
+    declare(shop, plan="text", last="date", orders="number", vip="boolean", likes="list")
+    recent = "2999-01-01"
+    for name, plan, last in [
+        ("Ana", "pro", recent),
+        ("Ben", "PRO", recent),
+        ("Cleo", "pro", "2001-01-01"),
+        ("Dora", "pro", None),
+        ("Emil", "team", recent),
+        ("Finn", "team", "2001-01-01"),
+        ("Gil", "free", recent),
+        ("Hana", "free", recent),
+        ("Ida", "free", "2001-01-01"),
+        ("Jan", None, None),
+    ]:
+        add(shop, name, email=f"{name.lower()}@example.org", **{"plan": plan, "last": last, "orders": len(name)})
+    return shop
+
+
+def join(workspace, name, role):
+    user = User.objects.create(username=name, is_staff=True)
+    Member.objects.create(workspace=workspace, user=user, role=role)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def ana(shop):
+    return join(shop, "ana", Role.AGENT)
+
+
+def live(client, workspace, what, body=None, **query):
+    address = reverse(f"admin:segments_live_{what}", args=[workspace.pk])
+    if body is None:
+        return client.get(address, query)
+    return client.post(address, json.dumps(body), content_type="application/json")
+
+
+# --- counting ------------------------------------------------------------------------------------------------------
+
+
+def test_one_request_brings_the_sentence_the_count_and_what_each_line_does(ana, people):
+    rule = {"all": [PRO, {"not": STALE}]}
+    found = live(ana, people, "count", {"rule": rule}).json()
+    assert found["sentence"] == (
+        "People whose plan is pro or team and whose last is not more than 90 days ago (or who have none)."
+    )
+    assert (found["count"], found["people"], found["change"]) == (4, 10, None)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", found["at"])
+    at = {line["at"]: line for line in found["lines"]}
+    assert [(at[place]["reached"], at[place]["met"]) for place in ("rule", "rule.all[0]", "rule.all[1]")] == [
+        (10, 4),
+        (10, 6),
+        (10, 4),
+    ]
+    assert at["rule.all[1]"]["unknown"] == 1  # Dora, who never ordered
+
+
+NESTED = [
+    ({"any": [PRO, STALE]}, {"rule.any[0]": 6, "rule.any[1]": 7}),
+    ({"not": {"any": [PRO, STALE]}}, {"rule.not.any[0]": 6, "rule.not.any[1]": 7}),
+    ({"all": [PRO, {"not": {"any": [STALE]}}]}, {"rule.all[0]": 6, "rule.all[1]": 4, "rule.all[1].not.any[0]": 2}),
+    ({"all": [PRO, {"any": [STALE, {"property": "email", "operator": "contains", "value": "ana"}]}]},
+     {"rule.all[1]": 3, "rule.all[1].any[0]": 2, "rule.all[1].any[1]": 3}),
+    ({"all": []}, {"rule": 10}),
+    ({"any": []}, {"rule": 0}),
+    (STALE, {"rule": 3}),
+    ({"not": {"not": STALE}}, {"rule": 3}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "met"), NESTED)
+def test_people_are_followed_through_every_group(ana, people, rule, met):
+    found = live(ana, people, "count", {"rule": rule}).json()
+    assert {line["at"]: line["met"] for line in found["lines"] if line["at"] in met} == met
+
+
+def test_the_last_line_of_a_rule_says_what_the_count_says(ana, people):
+    for rule, _ in NESTED:
+        found = live(ana, people, "count", {"rule": rule}).json()
+        assert found["lines"][0]["met"] == found["count"] == audience.matching(people, tree.read_node(rule, "")).count
+
+
+def test_every_problem_comes_with_its_place(ana, people):
+    rule = {"all": [{**PRO, "property": "customProperties.plam"}, {"not": {**STALE, "value": "soon"}}]}
+    answer = live(ana, people, "count", {"rule": rule})
+    assert answer.status_code == 400
+    assert [problem["path"] for problem in answer.json()["problems"]] == [
+        "rule.all[0].property",
+        "rule.all[1].not.value",
+    ]
+
+
+def test_what_saving_adds_and_removes_counts_pins(ana, people):
+    segment = drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
+    Pin.objects.create(segment=segment, contact=people.contacts.get(first_name="Jan"), kind=PinKind.INCLUDED)
+    rewrite_pins(segment)
+    found = live(ana, people, "count", {"rule": STALE, "segment": segment.pk}).json()
+    assert found["count"] == 4  # Cleo, Finn, Ida and Jan
+    assert found["change"] == {"before": 7, "added": 1, "removed": 4}
+
+
+def test_a_rule_in_place_of_one_that_nobody_can_read_any_more_is_counted(ana, people):
+    segment = drafts.create(people, Draft("Broken", custom("vip", "is", True), rule_given=True))
+    people.properties.filter(name="vip").delete()
+    found = live(ana, people, "count", {"rule": PRO, "segment": segment.pk}).json()
+    assert (found["count"], found["change"]) == (6, None)
+
+
+def test_a_circle_is_told_before_it_is_saved(ana, people):
+    first = drafts.create(people, Draft("First", tree.All(), rule_given=True))
+    second = drafts.create(people, Draft("Second", InSegment(first.pk), rule_given=True))
+    answer = live(ana, people, "count", {"rule": {"all": [{"segment": second.pk}]}, "segment": first.pk})
+    assert "circle: First → Second → First" in answer.json()["problems"][0]["message"]
+
+
+# --- people, facets, values, why -----------------------------------------------------------------------------------
+
+
+def test_ten_people_are_shown_with_what_the_rule_is_about(ana, people):
+    found = live(ana, people, "people", {"rule": {"all": [PRO]}}).json()
+    assert found["columns"] == ["plan"]
+    assert [(each["name"], each["values"]) for each in found["people"]][:2] == [("Ana", ["pro"]), ("Ben", ["PRO"])]
+
+
+@pytest.mark.parametrize(
+    ("property", "bars"),
+    [
+        ("customProperties.plan", [("pro", 4), ("free", 3), ("team", 2)]),
+        ("customProperties.orders", [("from 3", 5), ("from 4", 5)]),
+    ],
+)
+def test_facets_are_bars_and_those_without_a_value(ana, people, property, bars):
+    found = live(ana, people, "facets", {"rule": {"all": []}, "property": property}).json()
+    shown = [(bar["label"], bar["count"]) for bar in found["bars"] if bar["count"]]
+    assert shown == bars
+    assert found["missing"] == (1 if property.endswith("plan") else 0)
+
+
+def test_values_are_offered_by_how_many_have_them_and_by_what_is_typed(ana, people):
+    found = live(ana, people, "values", property="customProperties.plan").json()
+    assert [(each["value"], each["count"]) for each in found["values"]] == [("pro", 4), ("free", 3), ("team", 2)]
+    found = live(ana, people, "values", property="customProperties.plan", text="RE").json()
+    assert [each["value"] for each in found["values"]] == ["free"]
+
+
+def test_typing_a_value_finds_its_property(ana, people):
+    found = live(ana, people, "suggest", text="tea").json()["found"]
+    assert found == [{"reference": "customProperties.plan", "values": ["team"]}]
+
+
+def test_why_dora_is_in(ana, people):
+    found = live(ana, people, "why", {"rule": {"all": [PRO, {"not": STALE}]}, "who": "dora@example.org"}).json()
+    assert (found["name"], found["in"]) == ("Dora", True)
+    assert found["rule"]["all"][1]["not"]["stored"] is None
+    answer = live(ana, people, "why", {"rule": PRO, "who": "nobody@example.org"})
+    assert "nobody is found by nobody@example.org" in answer.json()["problems"][0]["message"]
+
+
+def test_every_operator_has_words_for_every_type_that_takes_it(ana, people):
+    offered = live(ana, people, "choose").json()
+    for kind in Kind:
+        rows = offered["operators"][kind]
+        assert {row["operator"] for row in rows} == set(operators_for(kind))
+        assert len({(row["operator"], row["denied"]) for row in rows}) == 2 * len(operators_for(kind))
+        assert len({row["words"] for row in rows}) == len(rows)
+        assert all(row["takes"] == OPERATORS[row["operator"]].takes.name.lower() for row in rows)
+    plan = next(each for each in offered["properties"] if each["reference"] == "customProperties.plan")
+    assert (plan["known"], plan["people"], plan["kind"]) == (9, 10, "text")
+
+
+# --- who may ask ---------------------------------------------------------------------------------------------------
+
+ASKED = [
+    ("count", {"rule": None}),
+    ("people", {"rule": {"all": []}}),
+    ("facets", {"rule": {"all": []}, "property": "email"}),
+    ("why", {"rule": {"all": []}, "who": "ana@example.org"}),
+    ("choose", None),
+    ("values", None),
+    ("suggest", None),
+]
+
+
+@pytest.mark.parametrize(("what", "body"), ASKED)
+def test_only_members_are_answered(people, rival, what, body):
+    query = {} if body else {"property": "email"}
+    assert live(Client(), people, what, body, **query).status_code == 401
+    assert live(join(rival, "mallory", Role.OWNER), people, what, body, **query).status_code == 404
+    assert live(join(people, "gus", Role.GUEST), people, what, body, **query).status_code == 200
+
+
+@pytest.mark.parametrize("what", ["count", "people", "facets", "why"])
+def test_a_segment_of_another_workspace_is_unknown(ana, people, rival, what):
+    theirs = drafts.create(rival, Draft("Theirs", tree.All(), rule_given=True))
+    body = {"rule": {"all": []}, "segment": theirs.pk, "property": "email", "who": "ana@example.org"}
+    assert live(ana, people, what, body).status_code == 404
+    body = {"rule": {"segment": theirs.pk}, "property": "email", "who": "ana@example.org"}
+    assert "there is no segment" in live(ana, people, what, body).json()["problems"][0]["message"]
+
+
+def test_a_request_from_elsewhere_is_refused(people):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(User.objects.create(username="root", is_staff=True, is_superuser=True))
+    assert live(client, people, "count", {"rule": None}).status_code == 403
+
+
+@pytest.mark.parametrize("body", ["{", "[]", "{}", '{"rule": 3}', '{"rule": {"all": 1}}'])
+def test_a_broken_question_is_refused(ana, people, body):
+    address = reverse("admin:segments_live_count", args=[people.pk])
+    answer = ana.post(address, body, content_type="application/json")
+    assert answer.status_code == 400
+    assert answer.json()["problems"]
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rule(ana, people, django_assert_max_num_queries):
+    with django_assert_max_num_queries(25):
+        live(ana, people, "count", {"rule": {"all": [PRO]}})
+    with django_assert_max_num_queries(25):
+        live(ana, people, "count", {"rule": {"all": [{"any": [PRO, {"not": STALE}]}] * 50}})
+
+
+# --- asked before saving -------------------------------------------------------------------------------------------
+
+
+def write(client, workspace, rule, **typed):
+    asked = {"workspace": workspace.pk, "name": "Some", "description": "", "rule": json.dumps(rule), **typed}
+    return client.post(reverse("admin:segments_segment_add"), asked)
+
+
+def edit(client, segment, rule, headers=None, **typed):
+    asked = {"name": segment.name, "description": "", "rule": json.dumps(rule), **_NO_PINS, **typed}
+    return client.post(reverse("admin:segments_segment_change", args=[segment.pk]), asked, headers=headers)
+
+
+_NO_PINS = {"pins-TOTAL_FORMS": "0", "pins-INITIAL_FORMS": "0"}
+LETTER_A = {"property": "email", "operator": "contains", "value": "ana@"}
+
+
+def text(response):
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", response.content.decode())).split())
+
+
+QUESTIONS = [
+    ({"all": []}, "everyone", "Save a segment of everyone?", "all 10 people in Demo shop", "Save for everyone"),
+    ({"any": [PRO, {"not": PRO}]}, "everyone", "Save a segment of everyone?", "all 10 people", "Save for everyone"),
+    ({"all": [PRO, {"not": PRO}]}, "nobody", "Save a segment that is empty now?", "No one matches", "Save it empty"),
+]
+
+
+@pytest.mark.parametrize(("rule", "kind", "title", "says", "yes"), QUESTIONS)
+def test_a_segment_of_everyone_or_nobody_is_saved_once_ana_says_so(ana, people, rule, kind, title, says, yes):
+    response = write(ana, people, rule)
+    assert not Segment.objects.exists()
+    for words in (title, says, yes, "Keep editing"):
+        assert words in text(response)
+    assert write(ana, people, rule, confirmed=kind).status_code == 302
+    assert Segment.objects.get().rule == {"version": 1, "rule": rule}
+
+
+def test_a_yes_to_one_question_is_none_to_another(ana, people):
+    assert "Save a segment of everyone?" in text(write(ana, people, {"all": []}, confirmed="nobody"))
+    assert not Segment.objects.exists()
+
+
+def test_the_page_in_between_sends_everything_again(ana, people):
+    """As a browser without JavaScript does."""
+    shown = write(ana, people, {"all": []}, description='Say "all" & go', _continue="Save").content.decode()
+    held = {
+        name: html.unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', shown)
+    }
+    back = ana.post(reverse("admin:segments_segment_add"), {**held, "_keep": "1"})
+    assert "Say &quot;all&quot; &amp; go" in back.content.decode()
+    assert "errornote" not in back.content.decode()
+    assert not Segment.objects.exists()
+    done = ana.post(reverse("admin:segments_segment_add"), {**held, "confirmed": "everyone"})
+    segment = Segment.objects.get()
+    assert done["Location"].endswith(f"{segment.pk}/change/")
+    assert segment.description == 'Say "all" & go'
+
+
+def test_changing_more_than_half_asks_and_says_how_many(ana, people):
+    segment = drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
+    drafts.create(people, Draft("Uses it", InSegment(segment.pk), rule_given=True))
+    response = edit(ana, segment, STALE)
+    assert "6 people today. Saving adds 1 and removes 4, leaving 3. Used in 1 segment." in text(response)
+    assert "Save: 5 people change" in text(response)
+    segment.refresh_from_db()
+    assert segment.rule == {"version": 1, "rule": PRO}
+    assert edit(ana, segment, STALE, confirmed="change").status_code == 302
+
+
+@pytest.mark.parametrize("rule", [PRO, {"all": [PRO, {"not": STALE}]}, {"any": [PRO, LETTER_A]}])
+def test_a_smaller_change_asks_nothing(ana, people, rule):
+    segment = drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
+    assert edit(ana, segment, rule).status_code == 302
+
+
+def test_renaming_a_segment_of_everyone_asks_nothing(ana, people):
+    segment = drafts.create(people, Draft("All", tree.All(), rule_given=True))
+    assert edit(ana, segment, segment.rule, name="All of them").status_code == 302
+
+
+def test_nothing_is_asked_where_there_are_no_people_yet(ana, shop):
+    assert write(ana, shop, {"all": []}).status_code == 302
+
+
+def test_checking_saves_nothing_and_says_the_sentence_and_the_number(ana, people):
+    response = write(ana, people, {"all": [PRO]}, _check="Check")
+    assert "People whose plan is pro or team. 6 of 10 in Demo shop. Nothing is saved yet." in text(response)
+    assert not Segment.objects.exists()
+    response = write(ana, people, {"all": [{**PRO, "operator": "like"}]}, _check="Check")
+    assert "rule.all[0].operator" in text(response)
+
+
+# --- two editors ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def segment(people):
+    return drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
+
+
+def test_the_second_of_two_editors_is_told_and_loses_nothing(ana, people, segment):
+    bo, seen = join(people, "bo", Role.ADMIN), segment.updated_at.isoformat()
+    free = {**PRO, "value": ["pro"]}
+    assert edit(bo, segment, free, seen=seen).status_code == 302
+    mine = {"all": [PRO, {"not": STALE}]}
+    response = edit(ana, segment, mine, seen=seen, name="Mine")
+    assert "bo saved this segment a moment ago" in text(response)
+    assert "Paying now: People whose plan is pro. 4 people." in text(response)
+    assert "Mine, yours: People whose plan is pro or team and whose last is not more than 90 days ago" in text(response)
+    segment.refresh_from_db()
+    assert segment.rule == {"version": 1, "rule": free}
+    assert json.dumps(mine).replace('"', "&quot;") in response.content.decode()
+    newer = re.search(r'name="seen" value="([^"]*)"', response.content.decode())[1]
+    assert edit(ana, segment, mine, seen=newer, name="Mine").status_code == 302
+    segment.refresh_from_db()
+    assert (segment.name, segment.rule["rule"]) == ("Mine", mine)
+
+
+def test_what_a_client_saved_in_the_meantime_is_told_too(ana, segment):
+    seen = segment.updated_at.isoformat()
+    drafts.update(segment, Draft("Renamed"))
+    assert "Somebody saved this segment a moment ago" in text(edit(ana, segment, PRO, seen=seen))
+
+
+# --- as the builder saves ------------------------------------------------------------------------------------------
+
+JSON = {"Accept": "application/json"}
+
+
+def test_the_builder_is_answered_in_json(ana, people, segment):
+    answer = edit(ana, segment, {"all": [{**PRO, "operator": "like"}]}, JSON)
+    assert answer.status_code == 400
+    assert answer.json()["problems"][0]["path"] == "rule.all[0].operator"
+    assert "rule" in answer.json()["errors"]
+    answer = edit(ana, segment, {"all": []}, JSON)
+    assert (answer.status_code, answer.json()["question"]["kind"]) == (409, "everyone")
+    answer = edit(ana, segment, {"all": []}, JSON, confirmed="everyone", _continue="1")
+    assert answer.json() == {"location": reverse("admin:segments_segment_change", args=[segment.pk])}
+
+
+def test_a_guest_reads_the_rule_and_has_no_builder(people, segment):
+    shown = join(people, "gus", Role.GUEST).get(reverse("admin:segments_segment_change", args=[segment.pk]))
+    assert "Agents and above can change it." in text(shown)
+    assert "builder-data" not in shown.content.decode()
+
+
+# --- the list of segments --------------------------------------------------------------------------------------------
+
+
+def test_the_list_says_each_segments_sentence_and_number(ana, people, segment):
+    drafts.create(people, Draft("In it", InSegment(segment.pk), rule_given=True))
+    drafts.create(people, Draft("Pinned only", None, rule_given=True))
+    broken = drafts.create(people, Draft("Broken", custom("vip", "is", True), rule_given=True))
+    drafts.create(people, Draft("Uses broken", InSegment(broken.pk), rule_given=True))
+    people.properties.filter(name="vip").delete()
+    shown = text(ana.get(reverse("admin:segments_segment_changelist")))
+    for words in (
+        "Paying People whose plan is pro or team. 6 ",
+        "In it People who are in Paying. 6 ",
+        "Pinned only The people who are pinned in, and nobody else. 0 ",
+        "Broken Nobody can say who is in: rule.property: there is no property 'customProperties.vip'",
+        "Uses broken Nobody can say who is in: segment",
+    ):
+        assert words in shown
+
+
+def test_the_list_of_one_workspace_costs_the_same_number_of_queries_however_long(
+    ana, people, segment, django_assert_num_queries
+):
+    address = reverse("admin:segments_segment_changelist")
+    drafts.create(people, Draft("In it", InSegment(segment.pk), rule_given=True))
+    with CaptureQueriesContext(connection) as first:
+        ana.get(address)
+    for number in range(20):
+        drafts.create(people, Draft(f"More {number}", InSegment(segment.pk), rule_given=True))
+    with django_assert_num_queries(len(first)):
+        ana.get(address)
+
+
+# --- why, on the page of a contact -----------------------------------------------------------------------------------
+
+
+def test_a_contacts_page_says_which_segments_they_are_in_and_why(ana, people, segment):
+    lapsed = drafts.create(
+        people, Draft("Lapsed", tree.read_node({"all": [{"segment": segment.pk}, {"not": STALE}]}, ""), rule_given=True)
+    )
+    broken = drafts.create(people, Draft("Broken", custom("vip", "is", True), rule_given=True))
+    people.properties.filter(name="vip").delete()
+    cleo = people.contacts.get(first_name="Cleo")
+    shown = text(ana.get(reverse("admin:contacts_contact_change", args=[cleo.pk])))
+    assert "Nobody can say: Broken , why" in shown
+    assert "✗ Not in: Lapsed , why not" in shown
+    assert "✓ In: Paying , why" in shown
+    shown = text(ana.get(reverse("admin:contacts_contact_why", args=[cleo.pk, lapsed.pk])))
+    for words in (
+        "Cleo is not in Lapsed",
+        "✓ met: they are in Paying why",
+        "✗ not met: not ✓ met: last is more than 90 days ago (has: 1 Jan 2001 ) must not be met",
+    ):
+        assert words in shown
+    assert "there is no property" in text(ana.get(reverse("admin:contacts_contact_why", args=[cleo.pk, broken.pk])))
+
+
+def test_why_is_not_told_of_another_workspaces_people_or_segments(ana, people, rival, segment):
+    theirs = drafts.create(rival, Draft("Theirs", tree.All(), rule_given=True))
+    mallory, lena = add(rival, "Mallory"), people.contacts.first()
+    for contact, of in [(mallory, theirs), (mallory, segment), (lena, theirs)]:
+        assert ana.get(reverse("admin:contacts_contact_why", args=[contact.pk, of.pk])).status_code == 404
