@@ -258,9 +258,12 @@ def _set(job: ImportJob, **fields: Any) -> None:
 
 
 def _csv(skipped: Iterable[Skipped]) -> str:
+    return as_csv([row.line, _harmless(row.column), _harmless(row.value), row.reason] for row in skipped)
+
+
+def as_csv(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerows([row.line, _harmless(row.column), _harmless(row.value), row.reason] for row in skipped)
+    csv.writer(text).writerows(rows)
     return text.getvalue()
 
 

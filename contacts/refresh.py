@@ -6,7 +6,7 @@ to give wrong answers.
 """
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,8 @@ ROWS_A_FETCH = 16_384  # more are slower: their texts leave the processor's cach
 ROOM_WITHIN_IMPORTS = 131_072  # contacts in the delta: it is rewritten with every batch, chunks with every sixth
 MANY = 50_000  # marks, after whose deletion it is worth clearing away what is left of them
 
+NO_IDS: Ids = np.empty(0, dtype=np.int64)
+
 
 class SnapshotBusy(Exception):
     """Somebody else has been refreshing this workspace for too long. Worth trying again."""
@@ -44,9 +46,10 @@ class Refreshed:
     merged: bool
 
 
-def refresh(workspace: Workspace | str, *, patience_ms: int | None = None) -> Refreshed:
+def refresh(workspace: Workspace | str, *, patience_ms: int | None = None, merge: Collection[int] = ()) -> Refreshed:
     """Bring a workspace's snapshot up to date. Safe to run at any time, any number at once.
 
+    `merge`: contacts that are taken into their chunks now, so that no older values of theirs are left anywhere.
     Raises SnapshotBusy when another refresh of the workspace outlasts the patience (None: waits for it).
     """
     workspace_id = workspace if isinstance(workspace, str) else workspace.pk
@@ -55,7 +58,8 @@ def refresh(workspace: Workspace | str, *, patience_ms: int | None = None) -> Re
     # other a mark is deleted whose write was not seen.
     with transaction.atomic(durable=True), extract.cursor() as cursor:
         _lock(cursor, workspace_id, patience_ms)
-        done = _take_in(cursor, workspace_id, settings.SNAPSHOT_DELTA_BEFORE_MERGE)
+        at_once = np.array(sorted(merge), dtype=np.int64)
+        done = _take_in(cursor, workspace_id, settings.SNAPSHOT_DELTA_BEFORE_MERGE, at_once)
     if done.written >= MANY:
         vacuum()
     return done
@@ -72,12 +76,12 @@ def refresh_within(cursor: psycopg.Cursor[Any], workspace_id: str) -> Refreshed 
     return _take_in(cursor, workspace_id, room) if locked else None
 
 
-def _take_in(cursor: psycopg.Cursor[Any], workspace_id: str, room: int) -> Refreshed:
+def _take_in(cursor: psycopg.Cursor[Any], workspace_id: str, room: int, at_once: Ids = NO_IDS) -> Refreshed:
     """For use under the lock."""
-    written = _delete_marks(cursor, workspace_id)
+    written = extract.ascending(np.append(_delete_marks(cursor, workspace_id), at_once))
     if not len(written):
         return Refreshed(0, 0, merged=False)
-    return _Refresh(cursor, workspace_id, _schema(cursor, workspace_id), room).take_in(written)
+    return _Refresh(cursor, workspace_id, _schema(cursor, workspace_id), room).take_in(written, at_once)
 
 
 def vacuum() -> None:
@@ -134,16 +138,19 @@ class _Refresh:
         self.room = room  # for contacts in the delta
         self.types = schema.types()
 
-    def take_in(self, written: Ids) -> Refreshed:
+    def take_in(self, written: Ids, at_once: Ids) -> Refreshed:
+        """`at_once`: those of the written that must not lie in the delta."""
         self._delete_columns_of_deleted_properties()
         if len(written) > self.room:
             return self._take_in_many(written)
         changed = self._changed(written)
-        self._rewrite(DELTA, _Layer.of(changed))
-        merged = len(self._stored_ids(DELTA)) > self.room
-        if merged:
+        layer, to_chunks = _Layer.of(changed), _among(changed[ID], at_once)
+        self._merge(layer.among(to_chunks))
+        self._rewrite(DELTA, layer.among(~to_chunks), at_once)
+        too_many = len(self._stored_ids(DELTA)) > self.room
+        if too_many:
             self._merge_delta()
-        return Refreshed(len(written), int(changed[GONE].sum()), merged)
+        return Refreshed(len(written), int(changed[GONE].sum()), merged=too_many or len(at_once) > 0)
 
     def _take_in_many(self, written: Ids) -> Refreshed:
         self._merge_delta()
@@ -206,14 +213,17 @@ class _Refresh:
         ids = self._stored_ids(first_id)
         return len(ids) + len(changed) > settings.SNAPSHOT_CHUNK and ids[-1] < changed[0]
 
-    def _rewrite(self, first_id: int, changes: "_Layer") -> None:
-        """A chunk or the delta, column by column: all columns of it at once would take hundreds of megabytes."""
+    def _rewrite(self, first_id: int, changes: "_Layer", without: Ids = NO_IDS) -> None:
+        """A chunk or the delta, column by column: all columns of it at once would take hundreds of megabytes.
+
+        `without`: further contacts whose rows go.
+        """
         old, new = self._stored_layer(first_id), changes if first_id == DELTA else changes.live()
-        old = old.among(~pl.Series(np.isin(old.ids.to_numpy(), changes.ids.to_numpy())))
+        old = old.among(~_among(old.ids, np.append(changes.ids.to_numpy(), without)))
         ids = pl.concat([old.ids, new.ids])
         order = None if ids.is_sorted() else ids.arg_sort()
         ids = ids if order is None else ids.gather(order)
-        cuts = [(DELTA, 0, len(ids))] if first_id == DELTA else _cuts(ids)
+        cuts = [(DELTA, 0, len(ids))] if first_id == DELTA and len(ids) else _cuts(ids)
         for name in {ID, *old.names, *new.names}:
             column = _above(old, new, name)
             self._drop(first_id, name)
@@ -300,6 +310,10 @@ def _above(old: _Layer, new: _Layer, name: str) -> pl.Series:
         for part, layer in zip(parts, (old, new), strict=True)
     )
     return pl.concat(filled).alias(name)
+
+
+def _among(ids: pl.Series, some: Ids) -> pl.Series:
+    return pl.Series(np.isin(ids.to_numpy(), some))
 
 
 _Cut = tuple[int, int, int]  # the first id of a chunk, and where its rows begin and end

@@ -73,6 +73,28 @@ _PIN = Operation(
 )
 
 OPERATIONS: dict[str, Operation] = {
+    "GET /api/contacts/{contact}/data": Operation(
+        NATIVE,
+        "Retrieve all that is kept of one person",
+        {200: success("contact", OBJECT, "At one moment.", pins=lists(OBJECT), segments=lists(OBJECT))},
+    ),
+    "DELETE /api/contacts/{contact}": Operation(
+        NATIVE,
+        "Erase one person everywhere",
+        dict.fromkeys(
+            (200, 202),
+            success(
+                "contactId",
+                TEXT,
+                "How many rows of what were erased; 202 where something is still to do.",
+                erased=OBJECT,
+                namedIn=lists(TEXT),
+                stillToDo=lists(TEXT),
+                dryRun=FLAG,
+            ),
+        ),
+        query={"dryRun": {"enum": ["true", "false"]}},
+    ),
     "GET /api/segments/{segment_id}/explain/{contact}": Operation(
         NATIVE, "Explain why somebody is in a segment or not", {200: _EXPLANATION}
     ),
