@@ -12,15 +12,15 @@ _POLICY = {
     "frame-ancestors": "'none'",
 }
 HEADER = "Content-Security-Policy"
-POLICY = "; ".join(f"{directive} {sources}" for directive, sources in _POLICY.items())
 
 
 def middleware(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """A view that needs a policy of its own sets the header itself."""
+    """A view that needs something else says so by directive in its response's `content_security`."""
 
     def answer(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        response.headers.setdefault(HEADER, POLICY)
+        policy = {**_POLICY, **getattr(response, "content_security", {})}
+        response.headers[HEADER] = "; ".join(f"{directive} {sources}" for directive, sources in policy.items())
         return response
 
     return answer

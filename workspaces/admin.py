@@ -20,6 +20,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.timesince import timesince
 
 from workspaces.locks import lock
@@ -122,6 +123,9 @@ class Scoped(BaseModelAdmin):
         related = self.admin_site._registry.get(db_field.related_model)
         if isinstance(related, Scoped):
             kwargs["queryset"] = related.within(request, self.role_to_change)
+        if db_field.related_model is Workspace and not is_superuser(request):
+            own = [pk for pk, held in roles(request).items() if held >= self.role_to_change]
+            kwargs["initial"] = own[0] if len(own) == 1 else None
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
@@ -136,6 +140,11 @@ class ScopedAdmin(Scoped, admin.ModelAdmin):
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
         """Those of an object that exists, as far as a page can hold them."""
         return [inline for inline in self.inlines if obj is not None and self.rows(inline, obj) <= MOST_INLINE]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Headed by what is listed, where Django says "Select ... to change"."""
+        title = {"title": capfirst(str(self.opts.verbose_name_plural))}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
 
     def rows(self, inline: Any, obj: models.Model) -> int:
         link = next(field for field in inline.model._meta.fields if field.related_model is self.model)
