@@ -48,8 +48,14 @@ class Conversion:
     first_rejects: list[Reject] = field(default_factory=list)
 
     @property
-    def kept(self) -> int:
-        return self.held - self.rejected
+    def known(self) -> int:
+        """Values that say something."""
+        return self.held - self.emptied
+
+    @property
+    def fitting(self) -> int:
+        """Those of them that are, or can be, of the new type."""
+        return self.known - self.rejected
 
     @property
     def more(self) -> int:

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularJSONAPIView
 
-from segmenter import health
+from segmenter import docs, health
 from segmenter.json import JSONParser, LinesParser
 from segments.api import SegmentViewSet
 from segments.dialects import segmenter, tiledesk
@@ -117,7 +117,7 @@ projects += [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^api/schema/?$", SpectacularJSONAPIView.as_view(), name="schema"),
-    re_path("^api/docs/?$", SpectacularSwaggerSplitView.as_view(), name="docs"),
+    re_path("^api/docs/?$", docs.docs, name="docs"),
     path("api/", include(api)),
     path("healthz", health.alive),
     path("readyz", health.ready),
