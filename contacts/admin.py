@@ -4,7 +4,8 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from django import forms
@@ -19,11 +20,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from contacts import keys, properties, upserts
+from contacts import conversion, keys, properties, upserts
 from contacts.builtin import BUILTIN
 from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, Property, SubstitutionTag
 from contacts.schema import CUSTOM, Schema
-from contacts.values import Refused, as_opaque, as_phone, as_text, clean
+from contacts.values import Kind, Refused, as_opaque, as_phone, clean
 from workspaces.admin import ScopedAdmin, WorkspaceFilter, workspaces
 from workspaces.locks import lock
 from workspaces.models import Workspace
@@ -96,8 +97,47 @@ def _finite(numeral: str) -> float:
 # --- properties and tags -------------------------------------------------------------------------------------------
 
 
+class OptionsField(forms.Field):
+    """Values to choose from, one a line. One that a line cannot hold as it is stands there as a JSON text."""
+
+    widget = AdminTextareaWidget
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(map(_line, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: str | None) -> list[str]:
+        return [_read_line(line) for line in (value or "").splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return list(map(_read_line, map(_line, initial or []))) != self.to_python(data)
+
+
+def _line(option: Any) -> str:
+    text = option if isinstance(option, str) else json.dumps(option, ensure_ascii=False)
+    return text if text.splitlines() == [text] and _read_line(text) == text else json.dumps(text, ensure_ascii=False)
+
+
+def _read_line(line: str) -> str:
+    line = line.strip()
+    if len(line) > 1 and line[0] == line[-1] == '"':
+        with suppress(ValueError):
+            return str(json.loads(line))
+    return line
+
+
 class PropertyForm(forms.ModelForm):
-    options = JsonField(list, help_text='The values offered for choice, like ["free", "pro"].')
+    options = OptionsField(help_text="The values offered for choice, one a line. People may have others too.")
+
+    class Meta:
+        model = Property
+        fields = ("workspace", "name", "type", "label", "options")
+        help_texts = {
+            "name": "As the API and files call it, like lastOrder. It stays for good.",
+            "label": "As people read it, like Last order. Empty: its name.",
+        }
 
     def clean_name(self) -> str:
         try:
@@ -105,28 +145,33 @@ class PropertyForm(forms.ModelForm):
         except Refused as error:
             raise ValidationError(f"This {error}.") from None
 
-    def clean_options(self) -> list[Any]:
-        for option in self.cleaned_data["options"]:
-            try:
-                as_text(option)
-            except Refused:
-                raise ValidationError(f"{json.dumps(option)} is not a single value.") from None
-        return list(self.cleaned_data["options"])
-
     def clean(self) -> dict[str, Any] | None:
-        if workspace := self.cleaned_data.get("workspace"):  # asked for while there is no property yet
+        workspace = self.cleaned_data.get("workspace")
+        if workspace:  # asked for while there is no property yet
             lock("snapshot", workspace.pk)  # as in properties.declare: nobody else adds one until this is saved
             if workspace.properties.count() >= MOST_PROPERTIES:
                 self.add_error(None, f"A workspace can have {MOST_PROPERTIES} custom properties; {workspace} has them.")
+        elif self.instance.pk:
+            workspace = self.instance.workspace
+        kind = self.cleaned_data.get("type") or self.instance.type
+        if workspace and kind and "options" in self.changed_data:
+            self.cleaned_data["options"] = list(self.offered(Kind(kind), workspace))
         return super().clean()
+
+    def offered(self, kind: Kind, workspace: Workspace) -> Iterator[Any]:
+        for line in self.cleaned_data["options"]:
+            try:
+                yield conversion.converted_option(kind, line, workspace.zone)
+            except Refused as error:
+                self.add_error("options", f"{line} {error}.")
 
 
 @admin.register(Property)
 class PropertyAdmin(ScopedAdmin):
     form = PropertyForm
-    fields = ("workspace", "name", "type", "label", "options")
+    fields = PropertyForm.Meta.fields
     fixed: Sequence[str] = ("workspace", "name", "type")
-    list_display = ("name", "label", "type", "workspace", "created_at")
+    list_display: tuple[str, ...] = ("name", "label", "type", "workspace", "created_at")
     list_filter = (("workspace", WorkspaceFilter), "type")
     list_select_related = ("workspace",)
     search_fields = ("name", "label")
@@ -151,8 +196,8 @@ class SubstitutionTagForm(forms.ModelForm):
 class SubstitutionTagAdmin(ScopedAdmin):
     form = SubstitutionTagForm
     fields = ("workspace", "tag", "fallback", "description")
-    fixed = ("workspace", "tag")
-    list_display = ("tag", "fallback", "description", "workspace")
+    fixed: Sequence[str] = ("workspace", "tag")
+    list_display: tuple[str, ...] = ("tag", "fallback", "description", "workspace")
     list_filter = (("workspace", WorkspaceFilter),)
     list_select_related = ("workspace",)
     search_fields = ("tag", "description")

@@ -47,6 +47,21 @@ class Conversion:
     rejected: int = 0
     first_rejects: list[Reject] = field(default_factory=list)
 
+    @property
+    def known(self) -> int:
+        """Values that say something."""
+        return self.held - self.emptied
+
+    @property
+    def fitting(self) -> int:
+        """Those of them that are, or can be, of the new type."""
+        return self.known - self.rejected
+
+    @property
+    def more(self) -> int:
+        """Rejects that are not among the first."""
+        return self.rejected - len(self.first_rejects)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "held": self.held,
@@ -217,5 +232,4 @@ def remove(workspace: Workspace, reference: str, *, write: bool) -> int:
 
 def said(found: Conversion) -> list[str]:
     """The rejects in words: the first ones, and how many more there are."""
-    more = found.rejected - len(found.first_rejects)
-    return [*map(str, found.first_rejects), *([f"and {more:,} more values"] if more else [])]
+    return [*map(str, found.first_rejects), *([f"and {found.more:,} more values"] if found.more else [])]

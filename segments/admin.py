@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.helpers import AdminErrorList
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -22,23 +22,20 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from contacts.admin import ContactAdmin, JsonField, PropertyAdmin, PropertyForm, SubstitutionTagAdmin
-from contacts.models import Contact, Property, SubstitutionTag
+from contacts.admin import ContactAdmin, JsonField
+from contacts.models import Contact
 from contacts.refresh import SnapshotBusy
-from contacts.schema import CUSTOM, TAG
-from contacts.values import Kind, moment_of
-from segments import audience, drafts, explanations, listing, live, property_changes, questions, usage
+from contacts.values import moment_of
+from segments import audience, drafts, explanations, listing, live, message_pages, questions, usage
 from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
 from segments.models import Pin, PinKind, Segment, rewrite_pins
-from segments.property_changes import Wanted as WantedProperty
-from segments.property_changes import WouldBreak
+from segments.properties_admin import link
 from segments.questions import Question
 from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.tree import Rule
-from segments.usage import Broken
 from workspaces.admin import Scoped, ScopedAdmin, WorkspaceFilter
 from workspaces.locks import lock
 from workspaces.problems import Invalid, Problem
@@ -281,7 +278,8 @@ class SegmentAdmin(ScopedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.everybody)
-        return [*live.urls(), path("<str:pk>/people/", view, name="segments_segment_people"), *super().get_urls()]
+        people = path("<str:pk>/people/", view, name="segments_segment_people")
+        return [*live.urls(), *message_pages.urls(self), people, *super().get_urls()]
 
     def everybody(self, request: HttpRequest, pk: str) -> HttpResponse:
         """Who is in, a page at a time, as it was when the first page was opened."""
@@ -381,7 +379,7 @@ class SegmentAdmin(ScopedAdmin):
         listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
         places = sorted({segment.workspace_id for segment in dying.values()})
         users = [each for place in places for each in usage.broken(place, problems_of) if each.id not in dying]
-        return listed, counts, lacking, [*protected, *map(_link, users)]
+        return listed, counts, lacking, [*protected, *map(link, users)]
 
     @admin.display(description="In words")
     def says(self, segment: Segment) -> str:
@@ -495,111 +493,10 @@ def _person(contact: Contact) -> str:
     return ", ".join(filter(None, known)) or str(contact)
 
 
-# --- what others may not delete ------------------------------------------------------------------------------------
+# --- contacts, as those that segments are about ----------------------------------------------------------------------
 
 
-def _link(segment: Broken) -> SafeString:
-    return format_html(
-        'Segment <a href="{}">{}</a>', reverse("admin:segments_segment_change", args=[segment.id]), segment.name
-    )
-
-
-class UsedInRules(ScopedAdmin):
-    """Of things that a rule names as properties: one that a live segment uses is not deleted."""
-
-    def reference(self, obj: Any) -> str:
-        raise NotImplementedError
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, list[Any]]:
-        dying: dict[str, set[str]] = {}
-        for obj in objs:
-            dying.setdefault(obj.workspace_id, set()).add(self.reference(obj))
-        listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        users = [each for place in sorted(dying) for each in property_changes.users(place, dying[place])]
-        return listed, counts, lacking, [*protected, *map(_link, users)]
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        self.delete_with_values(request, [obj])
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
-        self.delete_with_values(request, queryset.select_related("workspace").order_by("workspace", "pk"))
-
-    def delete_with_values(self, request: HttpRequest, objs: Iterable[Any]) -> None:
-        for obj in objs:
-            done = property_changes.delete(obj.workspace, self.reference(obj))
-            if done.holders:
-                self.message_user(request, f"{obj}: {done}.")
-
-
-admin.site.unregister([Property, SubstitutionTag, Contact])
-
-
-class RetypeForm(PropertyForm):
-    """A property that exists may become one of another type, if its values and the segments let it."""
-
-    drop_rejects = forms.BooleanField(
-        required=False,
-        label="Remove values that do not convert",
-        help_text="For another type: without this, a value that does not convert is in the way.",
-    )
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        if self.instance.pk:
-            self.attempt(self.instance)
-        return cleaned
-
-    def attempt(self, held: Property) -> None:
-        """Whatever would refuse the change is an error here; the locks that it takes are held until it is done."""
-        changes = "type" in self.changed_data and "type" in self.cleaned_data
-        wanted = WantedProperty(kind=Kind(self.cleaned_data["type"]) if changes else None)
-        try:
-            property_changes.change(held.workspace, held.name, wanted, drop_rejects=self.drops, dry_run=True)
-        except WouldBreak as error:
-            self.add_error("type", [f"{error.change} would break {error.harm}.", *error.lines])
-        except Invalid as error:
-            self.add_error(None, [str(problem) for problem in error.problems])
-
-    @property
-    def drops(self) -> bool:
-        return bool(self.cleaned_data.get("drop_rejects"))
-
-
-@admin.register(Property)
-class UsedPropertyAdmin(UsedInRules, PropertyAdmin):
-    form = RetypeForm
-    fixed = ("workspace", "name")  # another type is offered here, where the segments are known
-
-    def reference(self, obj: Property) -> str:
-        return CUSTOM + obj.name
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        changes = obj is not None and self.has_change_permission(request, obj)
-        return ("workspace", "name", "type", *(["drop_rejects"] if changes else []), "label", "options")
-
-    def save_model(self, request: HttpRequest, obj: Property, form: Any, change: bool) -> None:
-        if not change:
-            super().save_model(request, obj, form, change)
-            return
-        given = {name: getattr(obj, name) for name in form.changed_data if name in ("label", "type", "options")}
-        kind = Kind(obj.type) if "type" in given else None
-        wanted = WantedProperty(given.get("label"), kind, given.get("options"))
-        done = property_changes.change(obj.workspace, obj.name, wanted, drop_rejects=form.drops)
-        vars(obj).update(vars(done.property))  # another type is another row
-        if wanted.kind:
-            self.message_user(request, f"{done}.")
-        for option in done.options_left_out:
-            self.message_user(request, f"{option} is no longer offered: it is not a {obj.type}.", messages.WARNING)
-
-    def response_change(self, request: HttpRequest, obj: Property) -> HttpResponse:
-        request.path = reverse("admin:contacts_property_change", args=[obj.pk])  # the page of the row that it is now
-        return super().response_change(request, obj)
-
-
-@admin.register(SubstitutionTag)
-class UsedSubstitutionTagAdmin(UsedInRules, SubstitutionTagAdmin):
-    def reference(self, obj: SubstitutionTag) -> str:
-        return TAG + obj.tag
+admin.site.unregister(Contact)
 
 
 @admin.register(Contact)

@@ -6,6 +6,7 @@ The one door for all of it: the admin, the commands and the API come through her
 import copy
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from enum import StrEnum
@@ -357,6 +358,17 @@ def users(workspace_id: str, references: set[str]) -> list[Broken]:
         return [Problem(each.at, f"uses {each.property}") for each in used]
 
     return usage.broken(workspace_id, problems_of)
+
+
+def named(workspace: Workspace) -> dict[str, list[Segment]]:
+    """By reference, the live segments whose rule names a property or tag, as far as anybody can read their rule."""
+    found: dict[str, list[Segment]] = {}
+    for segment in workspace.segments.live().filter(rule__isnull=False).order_by("name", "id"):
+        with suppress(Invalid):
+            rule = segment.tree
+            for name in {each.property for each in tree.conditions(rule)} if rule else ():
+                found.setdefault(name, []).append(segment)
+    return found
 
 
 def _renamed(rule: Rule, old: str, new: str) -> Rule:

@@ -164,20 +164,36 @@ def nearest(name: str, schema: Schema) -> list[str]:
     return [names[each] for each in difflib.get_close_matches(name.lower(), names, 3, 0.7)]
 
 
-def problems(template: Template, schema: Schema, path: str) -> list[Problem]:
-    """What a strict reader refuses: names that are nobody's, and braces that are not closed."""
-    found = [
-        (slot.at, f"there is no tag {slot.name!r}{_hint(names)}", tuple(names))
-        for slot, names in unknown(template, schema)
-    ]
+@dataclass(frozen=True)
+class Fault:
+    """What a strict reader refuses, and where it stands in the text."""
+
+    at: int
+    end: int
+    message: str
+    nearest: tuple[str, ...] = ()
+
+
+def faults(template: Template, schema: Schema) -> list[Fault]:
+    """Names that are nobody's, and braces that are not closed, in the order of the text."""
+    found = []
+    for slot, names in unknown(template, schema):
+        braces = _BRACES.match(template.text, slot.at)
+        end = braces.end() if braces else slot.at
+        found.append(Fault(slot.at, end, f"there is no tag {slot.name!r}{_hint(names)}", tuple(names)))
     places = {slot.at for slot in template.slots}
     opened = (match.start() for match in re.finditer(r"\{\{(?!\{)", template.text))
-    found += [(at, "{{ stands here without a name and }} behind it", ()) for at in opened if at not in places]
-    found.sort(key=lambda each: each[0])
+    unclosed = "{{ stands here without a name and }} behind it"
+    found += [Fault(at, at + 2, unclosed) for at in opened if at not in places]
+    return sorted(found, key=lambda fault: fault.at)
+
+
+def problems(template: Template, schema: Schema, path: str) -> list[Problem]:
+    """The faults, each with its line and column."""
     return [
-        Problem(path, f"line {line}, column {column}: {message}", allowed)
-        for at, message, allowed in found
-        for line, column in [template.place(at)]
+        Problem(path, f"line {line}, column {column}: {fault.message}", fault.nearest)
+        for fault in faults(template, schema)
+        for line, column in [template.place(fault.at)]
     ]
 
 
@@ -238,11 +254,12 @@ class Coverage:
             return f"{self.name} is no tag here{_hint(list(self.nearest))}: {self._instead}"
         if not self.missing:
             return f"{self.name}: everybody has it"
-        return f"{self.name} missing for {percent(self.missing, self.known + self.missing)}: {self._instead}"
+        return f"{self.name} is missing for {percent(self.missing, self.known + self.missing)}: {self._instead}"
 
     @property
     def _instead(self) -> str:
-        return f"{'left empty' if self.fallback is None else 'fallback used'} for {self.missing:,}"
+        done = "it is left empty" if self.fallback is None else "the fallback is used"
+        return f"{done} for {self.missing:,} {'person' if self.missing == 1 else 'people'}"
 
     def as_json(self) -> dict[str, object]:
         people = self.known + self.missing

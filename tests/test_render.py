@@ -142,12 +142,15 @@ def test_a_share_is_never_rounded_to_none_or_all(part, whole, said):
 @pytest.mark.parametrize(
     ("coverage", "words"),
     [
-        (("first_name", "x", 15543, 3412, "there", "tag"), "first_name missing for 18%: fallback used for 3,412"),
-        (("coupon", "x", 1, 1, None, None), "coupon missing for 50%: left empty for 1"),
+        (
+            ("first_name", "x", 15543, 3412, "there", "tag"),
+            "first_name is missing for 18%: the fallback is used for 3,412 people",
+        ),
+        (("coupon", "x", 1, 1, None, None), "coupon is missing for 50%: it is left empty for 1 person"),
         (("coupon", "x", 7, 0, None, None), "coupon: everybody has it"),
         (
             ("cupon", "", 0, 7, "x", "message", ("coupon",)),
-            "cupon is no tag here; did you mean coupon?: fallback used for 7",
+            "cupon is no tag here; did you mean coupon?: the fallback is used for 7 people",
         ),
     ],
 )
@@ -190,13 +193,13 @@ def test_the_report_counts_what_people_lack_and_shows_five_of_them(api, pro):
     found = rendered(api, pro, template="Hi {{first_name}}, -coupon- for {{plan}}")
     assert found["people"] == 5
     assert [(each["tag"], each["known"], each["missing"], each["words"]) for each in found["coverage"]] == [
-        ("first_name", 2, 3, "first_name missing for 60%: fallback used for 3"),
-        ("coupon", 1, 4, "coupon missing for 80%: left empty for 4"),
+        ("first_name", 2, 3, "first_name is missing for 60%: the fallback is used for 3 people"),
+        ("coupon", 1, 4, "coupon is missing for 80%: it is left empty for 4 people"),
         ("plan", 5, 0, "plan: everybody has it"),
     ]
     assert found["coverage"][0] == {
         "tag": "first_name", "property": "substitutionTags.first_name", "known": 2, "missing": 3, "missingShare": 0.6,
-        "fallback": "friend", "fallbackFrom": "tag", "words": "first_name missing for 60%: fallback used for 3",
+        "fallback": "friend", "fallbackFrom": "tag", "words": "first_name is missing for 60%: the fallback is used for 3 people",
     }  # fmt: skip
     assert found["unknown"] == []
     assert [(each["email"], each["text"], each["missing"]) for each in found["samples"]] == [
@@ -342,8 +345,8 @@ def test_the_command_shows_people_and_counts(pro, tmp_path):
     file.write_text("Hi {{first_name}} {{cupon}}")
     out, _ = command("Pro", str(file), "--limit", "1")
     assert out.splitlines()[-3:] == [
-        "first_name missing for 60%: fallback used for 3",
-        "cupon is no tag here; did you mean coupon?: left empty for 5",
+        "first_name is missing for 60%: the fallback is used for 3 people",
+        "cupon is no tag here; did you mean coupon?: it is left empty for 5 people",
         "5 people, 1 unknown tags",
     ]
     assert out.count("---") == 1
