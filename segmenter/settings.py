@@ -23,6 +23,7 @@ ALLOWED_HOSTS = environment.words("SEGMENTER_ALLOWED_HOSTS", "localhost,127.0.0.
 CSRF_TRUSTED_ORIGINS = environment.words("SEGMENTER_TRUSTED_ORIGINS", "")
 
 INSTALLED_APPS = [
+    "procrastinate.contrib.django",
     "segmenter",
     "segments",
     "contacts",
@@ -36,7 +37,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
-    "procrastinate.contrib.django",
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]

@@ -278,12 +278,12 @@ class SegmentAdmin(ScopedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.everybody)
-        people = path("<str:pk>/people/", view, name="segments_segment_people")
+        people = path("<str:segment_id>/people/", view, name="segments_segment_people")
         return [*live.urls(), *message_pages.urls(self), people, *super().get_urls()]
 
-    def everybody(self, request: HttpRequest, pk: str) -> HttpResponse:
+    def everybody(self, request: HttpRequest, segment_id: str) -> HttpResponse:
         """Who is in, a page at a time, as it was when the first page was opened."""
-        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=pk)
+        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=segment_id)
         said = {"segment": segment, "title": f"People in {segment}", "opts": self.opts}
         try:
             told = _page_of_people(segment, request.GET)

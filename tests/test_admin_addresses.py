@@ -68,6 +68,7 @@ SPECIAL = {
     "contacts/property/<int:property_id>/type/": "bo",
     "contacts/contact/<int:contact_id>/why/<str:segment_id>/": OF_THE_SHOP,
     "segments/segment/<str:segment_id>/message/": OF_THE_SHOP,
+    "segments/segment/<str:segment_id>/people/": OF_THE_SHOP,
     "auth/user/<id>/password/": "",
     **{f"{_LIVE}/{name}/": OF_THE_SHOP for name in ["choose", "values", "suggest", "count", "people", "facets", "why"]},
 }
