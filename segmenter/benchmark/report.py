@@ -15,7 +15,7 @@ def as_json(result: Result) -> str:
 
 
 def as_text(result: Result) -> str:
-    parts = [_heading(result), _rules(result.rules), _timings(result), _memory(result), _goals(goals(result))]
+    parts = [_heading(result), _rules(result.rules), _timings(result), _memory(result), goal_lines(goals(result))]
     return "\n\n".join("\n".join(part) for part in parts) + "\n\n" + summary(result)
 
 
@@ -63,7 +63,7 @@ def _memory(result: Result) -> Iterable[str]:
         yield f"{process:<60} {held:>22,}"
 
 
-def _goals(judged: Sequence[Goal]) -> Iterator[str]:
+def goal_lines(judged: Sequence[Goal]) -> Iterator[str]:
     yield "Goals"
     for goal in judged:
         wanted = f"{'at least' if goal.at_least else 'at most'} {goal.limit:,.0f} {goal.unit}"

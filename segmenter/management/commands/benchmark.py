@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from segmenter.benchmark import report
+from segmenter.benchmark import imports, report
 from segmenter.benchmark.database import scratch_database
 from segmenter.benchmark.measure import Disagreement
 from segmenter.benchmark.run import run
@@ -22,17 +22,25 @@ class Command(BaseCommand):
         parser.add_argument("--contacts", type=_at_least(1_000), default=1_000_000)
         parser.add_argument("--segments", type=_at_least(1), default=500, help="evaluated in one pass")
         parser.add_argument("--rounds", type=_at_least(1), default=9, help="how often each work is timed")
+        parser.add_argument("--only", choices=["imports"], help="this part, and nothing else")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with scratch_database():
-                result = run(options["contacts"], options["segments"], options["rounds"], self._say)
+                printed = self.run(options)
         except KeyboardInterrupt:
             raise CommandError("Stopped. Nothing is left behind.", returncode=130) from None
         except (Disagreement, ServerProblem) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(report.as_json(result) if options["json"] else report.as_text(result))
+        self.stdout.write(printed)
+
+    def run(self, options: dict[str, Any]) -> str:
+        if options["only"] == "imports":
+            imported = imports.run(options["contacts"], options["rounds"], self._say)
+            return imports.as_json(imported) if options["json"] else imports.as_text(imported)
+        result = run(options["contacts"], options["segments"], options["rounds"], self._say)
+        return report.as_json(result) if options["json"] else report.as_text(result)
 
     def _say(self, text: str) -> None:
         self.stderr.write(text)
