@@ -8,7 +8,7 @@ import re
 
 import phonenumbers
 
-from contacts.values import as_email, as_phone
+from contacts.values import Refused, as_email, as_phone
 
 _SIMPLE_LOCAL_PART = re.compile(r"[a-z0-9_+-]+(\.[a-z0-9_+-]+)*", re.ASCII)
 _INTERNATIONAL = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
@@ -20,6 +20,14 @@ def email(text: str) -> str:
     if len(local) > 64 or len(text) > 200 or not domain.isascii() or not _SIMPLE_LOCAL_PART.fullmatch(local):
         return as_email(text)
     return f"{local}@{_domain(domain)}"
+
+
+def is_domain(domain: str) -> bool:
+    """Whether addresses at this domain are right, and spelled as as_email gives them."""
+    try:
+        return _domain(domain) == domain
+    except Refused:
+        return False
 
 
 @functools.lru_cache(20_000)
@@ -38,6 +46,23 @@ def phone(text: str) -> str:
             prefix = _national_prefix(code)
             return as_phone(text) if prefix and prefix.match(text, end) else text
     return text
+
+
+@functools.lru_cache(20_000)
+def is_without_prefix(start: str) -> bool:
+    """Whether `phone` gives every number that is as it should be and begins with these four characters as it is.
+
+    So it is where nobody puts a prefix before calls inside the country, or one of a few plain digits, and not this.
+    """
+    for end in (2, 3, 4):
+        code = int(start[1:end])
+        if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            prefix = _national_prefix(code)
+            if prefix is None:
+                return True
+            digits = prefix.pattern
+            return digits.isdecimal() and end < len(start) and start[end] != digits[0]
+    return True
 
 
 @functools.cache

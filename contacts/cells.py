@@ -1,20 +1,28 @@
-"""Turn the cells of a file into values, normalised and checked."""
+"""Turn the cells of a file into values, normalised and checked.
+
+Nearly all cells say what they mean as they stand. Those are told apart by a few looks at the whole column, the others
+are read one by one, each distinct one once; tests/test_cells.py holds that both ways give the same.
+"""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 
+import numpy as np
 import orjson
+import polars as pl
+from numpy.typing import NDArray
 
-from contacts.addresses import email, phone
+from contacts import addresses, datepatterns
 from contacts.builtin import BUILTIN
 from contacts.csvfile import Batch, Skipped
-from contacts.guesses import date_of
+from contacts.guesses import date_of, exact_moments, exact_numbers
 from contacts.mapping import Column, Plan
+from contacts.ndjson import STRUCTURE
 from contacts.upserts import LONGEST_KEY
-from contacts.values import Kind, Refused, clean, stored
+from contacts.values import LONGEST_TEXT, Kind, Refused, clean, stored
 
 _SEPARATORS = re.compile("[,;]")
 
@@ -26,7 +34,11 @@ def external_id(text: str) -> str:
     return text
 
 
-_BUILTIN_CELLS: dict[str, Callable[[str], str]] = {"email": email, "phone": phone, "externalId": external_id}
+_BUILTIN_CELLS: dict[str, Callable[[str], str]] = {
+    "email": addresses.email,
+    "phone": addresses.phone,
+    "externalId": external_id,
+}
 
 
 def unguarded(text: str) -> str:
@@ -56,47 +68,120 @@ def _json(text: str) -> Any:
 
 def _value(column: Column, text: str, zone: tzinfo) -> Any:
     """What a stripped cell says, in the form in which it is kept. Raises Refused."""
+    if text.startswith(STRUCTURE):
+        value = orjson.loads(text.removeprefix(STRUCTURE))
+        own = _BUILTIN_CELLS.get(column.reference)
+        return own(value.strip()) if own and isinstance(value, str) else stored(column.kind, value, zone)
     if column.kind is Kind.TEXT:
         text = unguarded(text)
     if column.reference in _BUILTIN_CELLS:
         return _BUILTIN_CELLS[column.reference](text)
     if column.kind is Kind.DATE:
-        return date_of(text, zone)
+        return datepatterns.read(text, column.pattern, zone) if column.pattern else date_of(text, zone)
     return stored(column.kind, _READ.get(column.kind, str)(text), zone)
 
 
 _READ: dict[Kind, Callable[[str], Any]] = {Kind.LIST: _items, Kind.OPAQUE: _json}
 
 
+# --- whole columns -------------------------------------------------------------------------------------------------
+
+# Letters that are in NFC whatever stands beside them: Latin, Greek, Cyrillic, kana, Chinese, Korean.
+PLAIN_LETTERS = "¡-ɏΑ-ΡΣ-ώЀ-҂ぁ-ゖァ-ヺ一-鿿가-힣"
+_PLAIN = rf"^[!-&(-~{PLAIN_LETTERS}](?:[ -~{PLAIN_LETTERS}]*[!-~{PLAIN_LETTERS}])?$"
+
+
+def _plain_texts(cells: pl.Series, longest: int = LONGEST_TEXT) -> pl.Series:
+    return cells.str.contains(_PLAIN) & (cells.str.len_bytes() <= longest)
+
+
+def _plain_addresses(cells: pl.Series) -> pl.Series:
+    simple = cells.str.contains(r"^[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*@[a-z0-9.-]+$") & (cells.str.len_bytes() <= 65)
+    domains = cells.set(~simple, None).str.extract("@(.*)$")
+    good = [domain for domain in domains.drop_nulls().unique() if addresses.is_domain(domain)]
+    return simple & domains.is_in(good).fill_null(False)
+
+
+def _plain_numbers(cells: pl.Series) -> pl.Series:
+    """International numbers of countries whose people cannot have put the prefix of calls inside before the rest."""
+    international = cells.str.contains(r"^\+[1-9][0-9]{6,14}$")
+    starts = cells.set(~international, None).str.head(4)
+    good = [start for start in starts.drop_nulls().unique() if addresses.is_without_prefix(start)]
+    return international & starts.is_in(good).fill_null(False)
+
+
+_SURE: dict[str | Kind, Callable[[pl.Series], pl.Series]] = {
+    "email": _plain_addresses,
+    "phone": _plain_numbers,
+    "externalId": lambda cells: _plain_texts(cells, LONGEST_KEY),
+    Kind.TEXT: _plain_texts,
+    Kind.NUMBER: exact_numbers,
+    Kind.BOOLEAN: lambda cells: cells.is_in(["true", "false"]),
+    Kind.DATE: exact_moments,
+}
+
+
+def _sure(column: Column, cells: pl.Series) -> pl.Series:
+    """Which cells surely are the values that they say."""
+    builtin = column.reference if column.reference in _BUILTIN_CELLS else column.kind
+    if builtin in _SURE and not column.pattern:
+        return _SURE[builtin](cells).fill_null(False)
+    return pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(cells))
+
+
 @dataclass
 class Cells:
-    """One column of a batch: what its cells say, None where that is nothing, and what is wrong with which."""
+    """One column of a batch: what its cells say, null where that is nothing, and what is wrong with which."""
 
     column: Column
-    raw: Sequence[str]
-    values: list[Any]
+    raw: pl.Series
+    said: pl.Series  # texts; of a list that is a column of contacts, PostgreSQL's; in an object, `"name":value`
     refused: dict[str, str]
 
-    def refusals(self, lines: Iterable[int]) -> Iterator[Skipped]:
+    def refusals(self, lines: NDArray[np.int64]) -> Iterator[Skipped]:
         if self.refused:
-            for line, cell in zip(lines, self.raw, strict=True):
-                if cell in self.refused:
-                    yield Skipped(line, self.column.header, cell.strip(), self.refused[cell])
+            for place in self.raw.is_in(list(self.refused)).fill_null(False).arg_true():
+                cell = self.raw[place]
+                shown = cell.removeprefix(STRUCTURE)
+                yield Skipped(int(lines[place]), self.column.header, shown, self.refused[cell])
 
 
-def cells_of(column: Column, raw: Sequence[str], zone: tzinfo) -> Cells:
-    """Each distinct cell is understood once. What goes into a JSON object is `"name":value` from here on."""
-    known: dict[str, Any] = {}
-    refused: dict[str, str] = {}
+def cells_of(column: Column, raw: pl.Series, zone: tzinfo) -> Cells:
     name = _json_name(column)
-    for cell in set(raw):
+    quoted = bool(name) and column.kind in (Kind.TEXT, Kind.DATE)
+    sure = _sure(column, raw)
+    if quoted:
+        sure &= ~raw.str.contains(r'["\\]').fill_null(False)
+    known: dict[str, str | None] = {}
+    refused: dict[str, str] = {}
+    for cell in raw.filter(~sure).drop_nulls().unique():
         try:
-            value = _value(column, text, zone) if (text := cell.strip()) else None
+            value = _value(column, cell, zone)
         except Refused as error:
             refused[cell] = str(error)
             continue
-        known[cell] = name + orjson.dumps(value).decode() if name and value is not None else value
-    return Cells(column, raw, list(map(known.get, raw)), refused)
+        if value is None:
+            known[cell] = None
+        else:
+            known[cell] = name + orjson.dumps(value).decode() if name else _in_column(value)
+    quote = '"' if quoted else ""
+    said = (pl.lit(name + quote) + pl.col("raw") + pl.lit(quote)) if name else pl.col("raw")
+    if known or refused:
+        others = list({**known, **dict.fromkeys(refused)}.items())
+        mapped = pl.col("raw").replace_strict(
+            [cell for cell, _ in others], [value for _, value in others], default=None, return_dtype=pl.String
+        )
+        said = pl.when("sure").then(said).otherwise(mapped)
+    frame = pl.DataFrame({"raw": raw, "sure": sure})
+    return Cells(column, raw, frame.select(said.alias("said"))["said"], refused)
+
+
+def _in_column(value: Any) -> str:
+    """In a column of contacts; a list as PostgreSQL writes arrays."""
+    if isinstance(value, list):
+        escaped = (item.replace("\\", "\\\\").replace('"', '\\"') for item in value)
+        return "{" + ",".join(f'"{item}"' for item in escaped) + "}"
+    return str(value)
 
 
 def _json_name(column: Column) -> str:
@@ -111,25 +196,25 @@ def _json_name(column: Column) -> str:
 class Checked:
     """A batch as values, and the rows of it that cannot be taken."""
 
-    lines: list[int]
+    lines: NDArray[np.int64]
     columns: list[Cells]  # of those that go somewhere
     skipped: list[Skipped]
 
-    def good(self) -> list[int]:
-        bad = {row.line for row in self.skipped}
-        return [line for line in self.lines if line not in bad]
+    def good(self) -> NDArray[np.bool_]:
+        return ~np.isin(self.lines, np.array([row.line for row in self.skipped], dtype=np.int64))
 
 
 def check(plan: Plan, batch: Batch, zone: tzinfo) -> Checked:
     """Understand every cell of a batch; a row with a bad one is bad as a whole."""
-    raw: list[Sequence[str]] = list(zip(*batch.rows, strict=True)) or [()] * len(plan.columns)
-    pairs = zip(plan.columns, raw, strict=True)
-    columns = [cells_of(column, cells, zone) for column, cells in pairs if column.reference]
-    width, key = len(plan.columns), plan.key_column.header
-    skipped = [Skipped(line, "", "", f"has {cells} cells, not {width}") for line, cells in batch.misshapen]
-    for line, cell in zip(batch.lines, raw[plan.key], strict=True):
-        if not cell.strip():
-            skipped.append(Skipped(line, key, "", "is blank, and it is the key"))
-    for cells in columns:
-        skipped += cells.refusals(batch.lines)
+    cells = batch.cells.get_columns()
+    columns = [cells_of(column, raw, zone) for column, raw in zip(plan.columns, cells, strict=True) if column.reference]
+    skipped = [*batch.misshapen, *_without_key(plan, batch)]
+    for each in columns:
+        skipped += each.refusals(batch.lines)
     return Checked(batch.lines, columns, sorted(skipped, key=lambda row: row.line))
+
+
+def _without_key(plan: Plan, batch: Batch) -> Iterable[Skipped]:
+    header = plan.key_column.header
+    for place in batch.cells.get_columns()[plan.key].is_null().arg_true():
+        yield Skipped(int(batch.lines[place]), header, "", "is blank, and it is the key")

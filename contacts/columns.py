@@ -80,7 +80,7 @@ def _date(texts: pl.Series, zone: tzinfo) -> pl.Series:
     for ending, between in _TIMES:
         ends = texts.str.ends_with(ending)
         if ends.any():
-            dates = dates.zip_with(~ends, _instants(texts.set(~ends, None).str.strip_suffix(ending), between))
+            dates = dates.zip_with(~ends, instants(texts.set(~ends, None).str.strip_suffix(ending), between))
     rest = texts.set(dates.is_not_null(), None)
     if rest.null_count() == len(rest):
         return dates
@@ -92,7 +92,7 @@ def _date(texts: pl.Series, zone: tzinfo) -> pl.Series:
 _TIMES = ("Z", "T"), ("+00", " ")
 
 
-def _instants(texts: pl.Series, between: str) -> pl.Series:
+def instants(texts: pl.Series, between: str) -> pl.Series:
     """The milliseconds of times without a zone, taken as UTC; null for what is not quite like one."""
     # The engine alone would take blanks, signs, the year 0 and the second 60.
     exact = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{between}[0-9]{{2}}:[0-9]{{2}}:[0-5][0-9](\.[0-9]{{1,6}})?$"

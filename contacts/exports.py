@@ -2,8 +2,11 @@
 
 import csv
 import io
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any, LiteralString
 
 import orjson
@@ -22,8 +25,8 @@ from workspaces.problems import Invalid, Problem, listed
 
 FIRST = (ID, "externalId", "email", "phone", "firstName", "lastName", "tags")
 MOST_COLUMNS = 1_600  # PostgreSQL selects 1,664 at most
-ROWS_A_QUERY = 20_000
-BLOCK = 65_536  # bytes that are handed on at once
+FEWEST_ROWS, ROWS_A_QUERY = 500, 20_000  # how many are asked for first, and at most
+BLOCK = 2**21  # about how many bytes are handed on at once
 
 
 @dataclass(frozen=True)
@@ -154,9 +157,9 @@ _PHONE = f"CASE WHEN {{0}} ~ '^[-+]?[0-9 ().,/-]*$' THEN {{0}} ELSE {_TEXT} END"
 # Items side by side, where no item could be taken for two, for a formula or for JSON; else the list as JSON.
 _ITEM = rf'"[^]["\\,;=+@\-{_BLANK}](?:[^"\\,;]*[^"\\,;{_BLANK}])?"'
 _LIST = (
-    rf"CASE WHEN {{0}} ~ '^\[{_ITEM}(?:, {_ITEM})*\]$'"
+    rf"CASE WHEN {{0}} = '[]' THEN NULL WHEN {{0}} ~ '^\[{_ITEM}(?:, {_ITEM})*\]$'"
     """ THEN replace(substr({0}, 3, length({0}) - 4), '", "', ';')"""
-    rf" WHEN {{0}} = '[]' THEN NULL WHEN left({{0}}, 1) = '[' THEN {{0}} ELSE {_TEXT} END"
+    rf" WHEN left({{0}}, 1) = '[' THEN {{0}} ELSE {_TEXT} END"
 )
 
 _CELL = {Kind.TEXT: _TEXT, Kind.LIST: _LIST}  # numbers, dates and JSON are written as they are
@@ -300,23 +303,47 @@ FORMATS = {
 
 
 def written(
-    held: psycopg.Connection[Any], workspace_id: str, chosen: Sequence[Column], format_: Format, ids: Ids
+    held: Sequence[psycopg.Connection[Any]], workspace_id: str, chosen: Sequence[Column], format_: Format, ids: Ids
 ) -> Iterator[tuple[int, bytes]]:
-    """These people, in order of id, as blocks of bytes, each with how many people have been written by then."""
+    """These people, in order of id, as blocks of bytes, each with how many people have been written by then.
+
+    The connections, which see one moment, work side by side: most of the time goes into making texts out of values.
+    """
     stored, cells = format_.query(chosen)
-    block, people = bytearray(format_.header(chosen)), 0
-    with psycopg.Cursor(held) as cursor:
-        statement = sql.SQL(_COPY).format(written=cells, stored=stored, options=sql.SQL(format_.options))
-        for part in parts(ids):
+    statement = sql.SQL(_COPY).format(written=cells, stored=stored, options=sql.SQL(format_.options))
+    free = SimpleQueue[psycopg.Connection[Any]]()
+    for each in held:
+        free.put(each)
+
+    def fetch(part: Ids) -> bytes:
+        connection = free.get()
+        try:
             # psycopg puts the parameters in, as COPY has none.
-            with cursor.copy(statement, {"workspace": workspace_id, "ids": extract.array(part)}) as copy:
-                for row in copy:
-                    block += row
-                    people += 1
-                    if len(block) >= BLOCK:
-                        yield people, bytes(block)
-                        block.clear()
-    yield people, bytes(block)
+            parameters = {"workspace": workspace_id, "ids": extract.array(part)}
+            with psycopg.Cursor(connection) as cursor, cursor.copy(statement, parameters) as copy:
+                return b"".join(copy)
+        finally:
+            free.put(connection)
+
+    yield 0, format_.header(chosen)
+    with ThreadPoolExecutor(len(held)) as pool:
+        coming = deque[tuple[int, Future[bytes]]]()
+        try:
+            start = people = 0
+            rows = FEWEST_ROWS
+            while start < len(ids) or coming:
+                while start < len(ids) and len(coming) <= len(held):
+                    part = ids[start : start + rows]
+                    start += len(part)
+                    coming.append((len(part), pool.submit(fetch, part)))
+                taken, future = coming.popleft()
+                block = future.result()
+                people += taken
+                yield people, block
+                # People with long texts come few at a time, so that memory stays flat.
+                rows = min(max(taken * BLOCK // max(len(block), 1), 1), ROWS_A_QUERY)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def parts(ids: Ids) -> Iterator[Ids]:

@@ -3,10 +3,15 @@
 import functools
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from decimal import Decimal
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from contacts import columns
 from contacts.values import Kind, Refused, as_date
 
 _LOOKS = re.compile(
@@ -23,7 +28,7 @@ def looks_like(text: str, zone: tzinfo) -> Kind:
         return Kind.TEXT
     if match["number"]:
         # Programs write fractions with up to 17 digits; those of them that a float spells just so are exact.
-        exact = len(text.lstrip("-").replace(".", "")) <= _SAFE_DIGITS or ("." in text and repr(float(text)) == text)
+        exact = len(text.lstrip("-").replace(".", "")) <= _SAFE_DIGITS or ("." in text and _is_as_floats_are(text))
         return Kind.NUMBER if exact else Kind.TEXT
     if match["date"]:
         try:
@@ -34,7 +39,46 @@ def looks_like(text: str, zone: tzinfo) -> Kind:
     return Kind.BOOLEAN
 
 
+def _is_as_floats_are(text: str) -> bool:
+    return Decimal(repr(float(text))).as_tuple() == Decimal(text).as_tuple()
+
+
 date_of = functools.lru_cache(20_000)(as_date)  # files have few different days
+
+
+# --- many at once, exactly as looks_like and as_date would have it -------------------------------------------------
+
+_WHOLE = r"^(?:0|-?[1-9][0-9]{0,14})$"
+_SHORT = r"^-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9]$"
+_UNSURE = r"(?i)^(?:-?[0-9.]+|true|false|[0-9]{4}-[0-9]{2}-[0-9]{2}(?s:.*))$"
+
+
+def exact_numbers(cells: pl.Series) -> pl.Series:
+    """Which cells are surely numbers that JSON spells just as they are; others may be numbers as well."""
+    short = cells.str.contains(_SHORT) & (cells.str.len_bytes() <= _SAFE_DIGITS + 1)
+    long = cells.str.contains(_SHORT) & ~short
+    if long.any():
+        short |= long & (cells.set(~long, None).cast(pl.Float64, strict=False).cast(pl.String) == cells).fill_null(
+            False
+        )
+    return cells.str.contains(_WHOLE) | short
+
+
+def exact_moments(cells: pl.Series) -> pl.Series:
+    """Which cells are surely moments in the form in which they are kept."""
+    shaped = cells.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$").fill_null(False)
+    if not shaped.any():
+        return shaped
+    return shaped & columns.instants(cells.set(~shaped, None).str.strip_suffix("Z"), "T").is_not_null()
+
+
+def _certain(cells: pl.Series) -> list[tuple[Kind, pl.Series]]:
+    """Which cells are of a kind without doubt."""
+    unsure = cells.str.contains(_UNSURE)
+    certain = [(Kind.TEXT, ~unsure)]
+    if unsure.any():
+        certain += [(Kind.NUMBER, exact_numbers(cells)), (Kind.DATE, exact_moments(cells))]
+    return certain
 
 
 @dataclass(frozen=True)
@@ -54,28 +98,84 @@ class Doubt:
         return f"{self.header} became text: line {self.line} holds {cell!r}, though {most}"
 
 
+@dataclass(frozen=True)
+class Undated:
+    """A column of days whose order of day, month and year the file does not tell."""
+
+    header: str
+    line: int
+    cell: str
+    patterns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        which = f"as {self.patterns[0]}" if len(self.patterns) == 1 else f"but as {' or '.join(self.patterns)}?"
+        return (
+            f"{self.header} became text: its cells look like days, {which}, as line {self.line} {self.cell!r}; to make"
+            f' it a date say --date "{self.header}={self.patterns[0]}"'
+        )
+
+
+_ORDERS = {"dd{0}MM{0}yyyy": (0, 1), "MM{0}dd{0}yyyy": (1, 0)}  # where day and month stand
+_DAYS = r"^([0-9]{1,2})([/.-])([0-9]{1,2})[/.-]([0-9]{4})$"
+
+
 class Guess:
     """What the cells of one column have looked like so far."""
 
     def __init__(self) -> None:
         self.counts: Counter[Kind] = Counter()
         self.first: dict[Kind, tuple[int, str]] = {}
+        self.highest = (0, 0)  # of both numbers before the year, while all cells look like days
+        self.between = ""
+        self.daily = True
 
-    def take(self, lines: Sequence[int], cells: Sequence[str], zone: tzinfo) -> None:
-        # A Counter keeps the order in which it first met its keys, so the first of a kind is the one furthest up.
-        for cell, times in Counter(cells).items():
-            if text := cell.strip():
-                kind = looks_like(text, zone)
-                self.counts[kind] += times
-                if kind not in self.first:
-                    self.first[kind] = lines[cells.index(cell)], text
+    def take(self, lines: NDArray[np.int64], cells: pl.Series, zone: tzinfo) -> None:
+        lines, cells = lines[cells.is_not_null().to_numpy()], cells.drop_nulls()
+        left = pl.Series([True], dtype=pl.Boolean).new_from_index(0, len(cells))
+        for kind, which in _certain(cells):
+            self._note(kind, which, lines, cells)
+            left &= ~which
+        rest = cells.filter(left)
+        kinds = {text: looks_like(text, zone) for text in rest.unique()}
+        for kind in set(kinds.values()):
+            alike = [text for text, each in kinds.items() if each is kind]
+            self._note(kind, left & cells.is_in(alike), lines, cells)
+        self.daily = self.daily and self._take_days(cells)
+
+    def _note(self, kind: Kind, which: pl.Series, lines: NDArray[np.int64], cells: pl.Series) -> None:
+        if times := int(which.sum()):
+            self.counts[kind] += times
+            place = which.arg_max()
+            assert place is not None
+            if kind not in self.first or lines[place] < self.first[kind][0]:
+                self.first[kind] = int(lines[place]), cells[place]
+
+    def _take_days(self, cells: pl.Series) -> bool:
+        if not len(cells) or not cells.head(1).str.contains(_DAYS).all():
+            return not len(cells)
+        if not cells.str.contains(_DAYS).all():
+            return False
+        numbers = (int(str(cells.str.extract(_DAYS, group).cast(pl.Int64).max())) for group in (1, 3))
+        self.highest = tuple(max(pair) for pair in zip(self.highest, numbers, strict=True))  # type: ignore[assignment]
+        self.between = str(cells.str.extract(_DAYS, 2)[0])
+        return True
 
     def kind(self) -> Kind:
         return next(iter(self.counts)) if len(self.counts) == 1 else Kind.TEXT
 
-    def doubt(self, header: str) -> Doubt | None:
+    def doubt(self, header: str) -> Doubt | Undated | None:
+        if self.daily and self.between:
+            return self._undated(header)
         (kind, alike), *others = self.counts.most_common() or [(Kind.TEXT, 0)]
         if kind is Kind.TEXT or not others or 2 * alike <= self.counts.total():
             return None
         line, cell = min(place for other, place in self.first.items() if other is not kind)
         return Doubt(header, line, cell, kind, alike, self.counts.total())
+
+    def _undated(self, header: str) -> Undated | None:
+        fitting = tuple(
+            pattern.format(self.between)
+            for pattern, (day, month) in _ORDERS.items()
+            if self.highest[day] <= 31 and self.highest[month] <= 12
+        )
+        return Undated(header, *self.first[Kind.TEXT], fitting) if fitting else None

@@ -1,48 +1,112 @@
-"""Import people from a CSV file into a workspace; csvfile, mapping, guesses and cells read and understand it.
+"""Import people from a file into a workspace; csvfile, mapping, guesses, cells and intake read and understand it.
 
 The file is read twice, and never held whole. The first reading finds everything that speaks against the file and
-the types of its new properties; only then is anything written. The second reading writes.
+the types of its new properties; only then is anything written. The second reading writes, batch by batch: each is one
+transaction that also brings the snapshot up to date and moves the job's position, so that whoever goes on after a
+crash goes on exactly there. While PostgreSQL writes a batch the next one is read.
 """
 
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol, TypeVar, cast
 
-import psycopg
+import numpy as np
+import polars as pl
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 
-from contacts import extract, keys, properties, staging
-from contacts.builtin import BUILTIN
+from contacts import extract, importjobs, intake, properties, staging
 from contacts.cells import Checked, cells_of, check
-from contacts.csvfile import Batch, Skipped, Source, open_source
-from contacts.guesses import Doubt, Guess
-from contacts.mapping import Column, Plan, plan
-from contacts.refresh import refresh
+from contacts.csvfile import Batch, Skipped, batch_of, open_source
+from contacts.guesses import Doubt, Guess, Undated
+from contacts.importjobs import Cancelled as Cancelled
+from contacts.importjobs import Options, Outcome
+from contacts.intake import Written
+from contacts.mapping import Plan, Proposal, plan, proposals, proposed_key
+from contacts.models import ImportJob
+from contacts.ndjson import Lines
+from contacts.refresh import Refreshed, refresh, refresh_within, vacuum
 from contacts.repeats import Repeats
-from contacts.schema import CUSTOM, TAG
-from contacts.staging import FIELDS, OBJECTS
+from contacts.schema import CUSTOM, TAG, Schema
+from contacts.values import Kind
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
-ROWS_A_BATCH = 10_000
+ROWS_A_BATCH = 25_000
+SECONDS_BETWEEN_NOTES = 1.0  # of how far the first reading has come
 
 
-@dataclass
-class Outcome:
-    """What became of the rows of a file; the five add up to `rows`."""
+class Source(Protocol):
+    """A file of one of the formats. Reading raises Invalid."""
 
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    duplicates: int = 0
-    rejected: int = 0
+    encoding: str
+    delimiter: str
 
     @property
-    def rows(self) -> int:
-        return self.created + self.updated + self.unchanged + self.duplicates + self.rejected
+    def kinds(self) -> Mapping[str, Kind]: ...
+    def header(self) -> list[str]: ...
+    def batches(self, width: int, size: int) -> Iterator[Batch]: ...
+
+
+def source_of(file: BinaryIO, options: Options) -> Source:
+    """Raises Invalid."""
+    if options.format == "ndjson":
+        return Lines(file)
+    return cast(Source, open_source(file, options.encoding, options.delimiter))
+
+
+# --- the head of a file -----------------------------------------------------------------------------------------------
+
+ROWS_OF_HEAD, SAMPLES = 1_000, 3
+
+
+def head(file: BinaryIO, options: Options, schema: Schema) -> dict[str, Any]:
+    """How a file is read, and for each column three of its cells and where it might go. Raises Invalid."""
+    source = source_of(file, options)
+    headers = source.header()
+    batch = next(source.batches(len(headers), ROWS_OF_HEAD), None) or batch_of([], [], [], len(headers))
+    proposed = proposals(headers, schema)
+    return {
+        "encoding": source.encoding,
+        "delimiter": source.delimiter,
+        "key": proposed_key(proposed),
+        "columns": [
+            {
+                "header": each.header,
+                "samples": cells.drop_nulls()
+                .unique(maintain_order=True)
+                .head(SAMPLES)
+                .str.strip_prefix("\0")
+                .to_list(),
+                "property": each.reference or None,
+                "type": _kind_of(each, batch, cells, source, schema) if each.reference else None,
+                "isNew": bool(each.reference) and schema.get(each.reference) is None,
+                **({"remark": each.remark} if each.remark else {}),
+            }
+            for each, cells in zip(proposed, batch.cells, strict=True)
+        ],
+    }
+
+
+def _kind_of(proposal: Proposal, batch: Batch, cells: pl.Series, source: Source, schema: Schema) -> Kind:
+    if known := schema.get(proposal.reference):
+        return known.kind
+    guess = Guess()
+    guess.take(batch.lines, cells, schema.zone)
+    return source.kinds.get(proposal.header, guess.kind())
+
+
+def check_plan(job: ImportJob, file: BinaryIO) -> None:
+    """Whether the columns of a file can go where they shall. Raises Invalid with everything that is wrong."""
+    _plan(source_of(file, importjobs.options_of(job)), job)
+
+
+def _plan(source: Source, job: ImportJob) -> Plan:
+    options, schema = importjobs.options_of(job), properties.schema(job.workspace)
+    return plan(source.header(), options.key, options.mapping, schema, options.policies, options.dates)
 
 
 # --- the first reading ------------------------------------------------------------------------------------------------
@@ -54,20 +118,22 @@ class Survey:
 
     plan: Plan  # with the kinds of its new properties
     rows: int
-    doubts: tuple[Doubt, ...]
+    doubts: tuple[Doubt | Undated, ...]
     repeats: Repeats
 
 
 def survey(source: Source, plan: Plan, zone: tzinfo, watcher: "Watcher") -> Survey:
     """Read a whole file. Raises Invalid where it cannot be read to its end."""
-    guesses = {place: Guess() for place, column in enumerate(plan.columns) if column.is_new}
+    guessed = {place: column for place, column in enumerate(plan.columns) if column.is_guessed}
+    plan = plan.typed({column.reference: source.kinds.get(column.header, Kind.TEXT) for column in guessed.values()})
+    guesses = {place: Guess() for place, column in guessed.items() if column.header not in source.kinds}
     repeats, rows = Repeats(), 0
-    for batch in source.batches(len(plan.columns), ROWS_A_BATCH):
-        raw: list[Sequence[str]] = list(zip(*batch.rows, strict=True))
-        if raw:
-            for place, guess in guesses.items():
-                guess.take(batch.lines, raw[place], zone)
-            _add_keys(repeats, plan.key_column, batch.lines, raw[plan.key], zone)
+    for batch in _one_ahead(source.batches(len(plan.columns), ROWS_A_BATCH)):
+        cells = batch.cells.get_columns()
+        for place, guess in guesses.items():
+            guess.take(batch.lines, cells[place], zone)
+        keys = cells_of(plan.key_column, cells[plan.key], zone).said
+        repeats.add(batch.lines, keys.str.to_lowercase() if plan.key_column.reference == "email" else keys)
         rows += len(batch)
         watcher.checked(rows)
     typed = plan.typed({plan.columns[place].reference: guess.kind() for place, guess in guesses.items()})
@@ -77,86 +143,100 @@ def survey(source: Source, plan: Plan, zone: tzinfo, watcher: "Watcher") -> Surv
     return Survey(typed, rows, tuple(filter(None, doubts)), repeats)
 
 
-def _add_keys(repeats: Repeats, key: Column, lines: Sequence[int], raw: Sequence[str], zone: tzinfo) -> None:
-    pairs = zip(lines, cells_of(key, raw, zone).values, strict=True)
-    known = [(line, value.lower() if key.reference == "email" else value) for line, value in pairs if value]
-    repeats.add([line for line, _value in known], (value for _line, value in known))
-
-
 def _note_good(source: Source, plan: Plan, repeats: Repeats, zone: tzinfo) -> None:
     """Of rows with the same key the last counts; but a bad row never takes the place of a good one."""
     if not repeats:
         return
     for batch in source.batches(len(plan.columns), ROWS_A_BATCH):
-        chosen = repeats.among(batch.lines)
-        some = Batch(list(itertools.compress(batch.lines, chosen)), list(itertools.compress(batch.rows, chosen)))
-        repeats.note_good(check(plan, some, zone).good())
+        some = batch.among(repeats.among(batch.lines))
+        repeats.note_good(some.lines[check(plan, some, zone).good()])
 
 
 # --- the second reading -----------------------------------------------------------------------------------------------
 
-Row = tuple[Any, ...]  # its line; then what it says of each of the FIELDS and OBJECTS of staging
 
+@dataclass(frozen=True)
+class Prepared:
+    """A batch as it is to be written."""
 
-def staged(checked: Checked, skip: set[int]) -> list[Row]:
-    """Rows as they are to be written, but for whom they are about."""
-    fields: dict[str, Iterable[Any]] = {}
-    parts: dict[str, list[Sequence[str | None]]] = {name: [] for name in OBJECTS}
-    for cells in checked.columns:
-        builtin = BUILTIN.get(cells.column.reference)
-        if builtin is None:
-            parts["custom" if cells.column.reference.startswith(CUSTOM) else "substitution_tags"].append(cells.values)
-        elif builtin.name == "fullName":
-            fields["first_name"], fields["last_name"] = _first_and_last(cells.values)
-        elif builtin.column:
-            fields[builtin.column] = cells.values
-        else:
-            parts["profile"].append(cells.values)
-    nothing, none = itertools.repeat(None), itertools.repeat("{}")
-    objects: list[Iterable[str]] = []
-    for columns in parts.values():
-        objects += map(_object, zip(*columns, strict=True)) if columns else none, none  # a file takes nothing away
-    rows = zip(checked.lines, *(fields.get(name, nothing) for name in FIELDS), *objects, strict=False)
-    return [row for row in rows if row[0] not in skip]
-
-
-def _object(parts: Iterable[str | None]) -> str:
-    return "{" + ",".join(filter(None, parts)) + "}"
-
-
-def _first_and_last(names: Iterable[str | None]) -> tuple[list[str | None], list[str | None]]:
-    """A full name is all of a name: one without a space says that there is no last name."""
-    parts = [name.partition(" ") if name else (None, "", None) for name in names]
-    return [first for first, _, _ in parts], [last and last.strip() for _, _, last in parts]
-
-
-@dataclass
-class Written:
-    """What one transaction did."""
-
-    created: int
-    updated: int
-    unchanged: int
+    rows: pl.DataFrame
     skipped: list[Skipped]
 
 
-def write(workspace: Workspace, plan: Plan, rows: Sequence[Row], *, dry_run: bool = False) -> Written:
+def _prepared(source: Source, survey: Survey, zone: tzinfo, position: int) -> Iterator[Prepared]:
+    """What follows the first so many records."""
+    seen = 0
+    for batch in source.batches(len(survey.plan.columns), ROWS_A_BATCH):
+        seen += len(batch)
+        if seen > position:
+            yield _prepare(batch.after(max(position - (seen - len(batch)), 0)), survey, zone)
+
+
+def _prepare(batch: Batch, survey: Survey, zone: tzinfo) -> Prepared:
+    checked = check(survey.plan, batch, zone)
+    replaced = list(_replaced(checked, survey))
+    skipped = sorted([*checked.skipped, *replaced], key=lambda row: row.line)
+    left_out = np.array([row.line for row in skipped], dtype=np.int64)
+    rows = intake.staged(checked)
+    return Prepared(rows.filter(pl.Series(~np.isin(checked.lines, left_out))), skipped)
+
+
+def _replaced(checked: Checked, survey: Survey) -> Iterator[Skipped]:
+    """The good rows of a batch for which others further down stand."""
+    if later := survey.repeats.replaced(checked.lines[checked.good()]):
+        key = next(cells for cells in checked.columns if cells.column == survey.plan.key_column)
+        for line, by in later.items():
+            yield Skipped.by_later(line, key.column.header, key.raw[int(np.searchsorted(checked.lines, line))], by)
+
+
+T = TypeVar("T")
+
+
+def _one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same, each made in another thread while the one before it is worked on."""
+    nothing = object()
+    with ThreadPoolExecutor(1) as ahead:
+        try:
+            coming = ahead.submit(next, items, nothing)
+            while (item := coming.result()) is not nothing:
+                coming = ahead.submit(next, items, nothing)
+                yield item  # type: ignore[misc]
+        finally:
+            ahead.submit(connection.close)  # its own, if an uploaded file was read
+
+
+def write(job: ImportJob, plan: Plan, batch: Prepared, outcome: Outcome) -> tuple[Outcome, list[Skipped]]:
     """Bring these people up to date or add them, in one transaction; one that others got in the way of is repeated.
 
-    Raises Invalid if a property is no longer what it was when its column was read.
+    What became of the rows so far and which of these were not taken. Raises Invalid if a property is no longer what it
+    was when its column was read; Cancelled.
     """
-    if not rows:
-        return Written(0, 0, 0, [])
+    taken_in: Refreshed | None = None
 
-    def attempt() -> Written:
+    def attempt() -> tuple[Outcome, list[Skipped]]:
+        nonlocal taken_in
         with transaction.atomic(durable=True), extract.cursor() as cursor:
-            if not dry_run:
-                _hold(workspace, plan)
-            written = _write(cursor, workspace.pk, plan, rows)
-            transaction.set_rollback(dry_run)
-            return written
+            if not job.dry_run:
+                _hold(job.workspace, plan)
+            written = Written(0, 0, 0, [])
+            if len(batch.rows):
+                written = intake.write(cursor, job.workspace_id, plan, batch.rows)
+            skipped = sorted([*batch.skipped, *written.skipped], key=lambda row: row.line)
+            total = outcome.plus(written.created, written.updated, written.unchanged, skipped)
+            if job.dry_run:
+                transaction.set_rollback(True)
+                return total, skipped
+            if written.created or written.updated:
+                taken_in = refresh_within(cursor, job.workspace_id)
+            importjobs.note_batch(job, outcome.rows, total, skipped)
+            return total, skipped
 
-    return staging.undisturbed(attempt)
+    total, skipped = staging.undisturbed(attempt)
+    if job.dry_run:
+        importjobs.note_batch(job, outcome.rows, total, skipped)
+    elif taken_in and taken_in.merged:
+        vacuum()
+    return total, skipped
 
 
 def _hold(workspace: Workspace, plan: Plan) -> None:
@@ -172,52 +252,6 @@ def _hold(workspace: Workspace, plan: Plan) -> None:
         raise Invalid(changed)
 
 
-def _write(cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, rows: Sequence[Row]) -> Written:
-    key = plan.key_column.reference
-    place = 1 + FIELDS.index(BUILTIN[key].column)
-    spelled = {row[place] for row in rows}
-    keys.hold(workspace_id, [(key, value) for value in spelled])
-    same = keys.lowered(cursor, spelled) if key == "email" else {value: value for value in spelled}
-    # Python and PostgreSQL do not lower every letter alike, so two rows may turn out here to be one person.
-    last = {same[row[place]]: row for row in rows}
-    header = plan.key_column.header
-    replaced = [(row, last[same[row[place]]]) for row in rows if row is not last[same[row[place]]]]
-    skipped = [Skipped.by_later(row[0], header, row[place], by[0]) for row, by in replaced]
-    known = {each.key(key): each.id for each in reversed(keys.find(cursor, workspace_id, key, last))}  # the lowest id
-    people = [(known.get(value), row) for value, row in last.items()]
-    if key != "externalId":
-        people, taken = _apart_from_others(cursor, workspace_id, plan, people)
-        skipped += taken
-    merged = staging.merge(cursor, workspace_id, [(contact, *row[1:]) for contact, row in people])
-    unchanged = len(people) - merged.created - len(merged.updated)
-    return Written(merged.created, len(merged.updated), unchanged, skipped)
-
-
-_People = list[tuple[int | None, Row]]
-
-
-def _apart_from_others(
-    cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, people: _People
-) -> tuple[_People, list[Skipped]]:
-    """Where people are found by something else, an external id may be somebody else's already, or named twice."""
-    named = {row[1] for _, row in people if row[1]}
-    owner = {each.external_id: each.id for each in keys.find(cursor, workspace_id, "externalId", named)}
-    left: _People = []
-    skipped, seen = [], set()
-    for contact, row in people:
-        line, external_id = row[:2]
-        if external_id in owner and owner[external_id] != contact:
-            reason = "is somebody else's external id"
-        elif external_id in seen:
-            reason = "is the external id of somebody further up"
-        else:
-            left.append((contact, row))
-            seen |= {external_id} - {None}
-            continue
-        skipped.append(Skipped(line, plan.header("externalId"), external_id, reason))
-    return left, skipped
-
-
 # --- an import --------------------------------------------------------------------------------------------------------
 
 
@@ -227,8 +261,8 @@ class Watcher:
     def checked(self, rows: int) -> None:
         """So many rows have been read for the first time."""
 
-    def surveyed(self, survey: Survey) -> None:
-        """The file is in order; what follows is the writing."""
+    def surveyed(self, survey: Survey, position: int) -> None:
+        """The file is in order; what follows is the writing, of the rows behind this many."""
 
     def skipped(self, row: Skipped) -> None:
         """A row has not been taken."""
@@ -250,17 +284,64 @@ def import_contacts(
 ) -> Outcome:
     """Bring the people of a file up to date and add those who are not there; who is who, the column `key` says.
 
-    Raises Invalid, with nothing written, where the file or the mapping is wrong. Not to be called in a transaction:
-    every batch is one of its own. Run again after an interruption it finds unchanged what was written before.
+    Raises what `run` raises.
+    """
+    options = Options(key, mapping or {}, encoding=encoding, delimiter=delimiter)
+    return run(importjobs.create(workspace, file, options, dry_run=dry_run), file, watcher)
+
+
+def run(job: ImportJob, file: BinaryIO, watcher: Watcher | None = None) -> Outcome:
+    """Run an import, from where it was left.
+
+    Not to be called in a transaction: every batch is one of its own. Raises Invalid, with nothing written, where the
+    file or the mapping is wrong; Conflict where somebody else runs it; Cancelled.
     """
     watcher = watcher or Watcher()
-    source = open_source(file, encoding, delimiter)
-    columns = plan(source.header(), key, mapping or {}, properties.schema(workspace))
-    found = survey(source, columns, workspace.zone, watcher)
-    watcher.surveyed(found)
-    if not dry_run and found.rows:
-        found = replace(found, plan=_declared(workspace, found.plan))
-    return _take_in(workspace, source, found, watcher, dry_run=dry_run)
+    with importjobs.held(job):
+        importjobs.begin(job)
+        try:
+            return _run(job, file, watcher)
+        except Invalid as error:
+            importjobs.fail(job, error)
+            raise
+
+
+def _run(job: ImportJob, file: BinaryIO, watcher: Watcher) -> Outcome:
+    workspace, source = job.workspace, source_of(file, importjobs.options_of(job))
+    found = survey(source, _plan(source, job), workspace.zone, _Noting(job, watcher))
+    importjobs.note_surveyed(job, found.rows, _as_json(found))
+    watcher.surveyed(found, job.position)
+    if not job.dry_run:
+        if found.rows:
+            found = replace(found, plan=_declared(workspace, found.plan))
+        importjobs.begin_writing(job)
+    outcome = importjobs.outcome_of(job)
+    for batch in _one_ahead(_prepared(source, found, workspace.zone, job.position)):
+        outcome, skipped = write(job, found.plan, batch, outcome)
+        for row in skipped:
+            watcher.skipped(row)
+        watcher.written(outcome)
+    importjobs.end(job)
+    if not job.dry_run:
+        refresh(workspace)  # what could not be taken in with its batch, because others were refreshing
+    return outcome
+
+
+class _Noting(Watcher):
+    """Notes now and then how far the first reading has come."""
+
+    def __init__(self, job: ImportJob, watcher: Watcher) -> None:
+        self.job, self.watcher, self.noted = job, watcher, time.monotonic()
+
+    def checked(self, rows: int) -> None:
+        self.watcher.checked(rows)
+        if time.monotonic() - self.noted > SECONDS_BETWEEN_NOTES:
+            importjobs.note_checked(self.job, rows)
+            self.noted = time.monotonic()
+
+
+def _as_json(found: Survey) -> dict[str, object]:
+    return {"columns": [column.as_json() for column in found.plan.columns], "remarks": list(map(str, found.doubts))}
 
 
 def _declared(workspace: Workspace, plan: Plan) -> Plan:
@@ -269,47 +350,8 @@ def _declared(workspace: Workspace, plan: Plan) -> Plan:
     customs = {name.removeprefix(CUSTOM): kind for name, kind in references.items() if name.startswith(CUSTOM)}
     try:
         properties.declare(workspace, customs)
+        properties.declare_tags(workspace, [name.removeprefix(TAG) for name in references if name.startswith(TAG)])
     except ValidationError as error:
         raise Invalid(Problem("header", message) for message in error.messages) from None
-    properties.declare_tags(workspace, [name.removeprefix(TAG) for name in references if name.startswith(TAG)])
     schema = properties.schema(workspace)
     return plan.typed({name: type_.kind for name in references if (type_ := schema.get(name))})
-
-
-def _take_in(workspace: Workspace, source: Source, survey: Survey, watcher: Watcher, *, dry_run: bool) -> Outcome:
-    outcome, refreshed = Outcome(), 0
-    for batch in source.batches(len(survey.plan.columns), ROWS_A_BATCH):
-        _take_in_batch(workspace, batch, survey, outcome, watcher, dry_run=dry_run)
-        watcher.written(outcome)
-        if not dry_run and outcome.rows - refreshed >= ROWS_A_BATCH:
-            refresh(workspace)
-            refreshed = outcome.rows
-    if outcome.rows > refreshed and not dry_run:
-        refresh(workspace)
-    return outcome
-
-
-def _take_in_batch(
-    workspace: Workspace, batch: Batch, survey: Survey, outcome: Outcome, watcher: Watcher, *, dry_run: bool
-) -> None:
-    checked = check(survey.plan, batch, workspace.zone)
-    skipped = [*checked.skipped, *_replaced(checked, survey)]
-    rows = staged(checked, {row.line for row in skipped})
-    written = write(workspace, survey.plan, rows, dry_run=dry_run)
-    skipped += written.skipped
-    outcome.created += written.created
-    outcome.updated += written.updated
-    outcome.unchanged += written.unchanged
-    outcome.duplicates += len({row.line for row in skipped if row.replaced})
-    outcome.rejected += len({row.line for row in skipped if not row.replaced})
-    for row in sorted(skipped, key=lambda row: row.line):
-        watcher.skipped(row)
-
-
-def _replaced(checked: Checked, survey: Survey) -> Iterator[Skipped]:
-    """The good rows of a batch for which others further down stand."""
-    if later := survey.repeats.replaced(checked.good()):
-        key = next(cells for cells in checked.columns if cells.column == survey.plan.key_column)
-        for line, cell in zip(checked.lines, key.raw, strict=True):
-            if line in later:
-                yield Skipped.by_later(line, key.column.header, cell.strip(), later[line])

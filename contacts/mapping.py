@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
+from types import MappingProxyType
 
-from contacts import properties
+from contacts import datepatterns, properties
 from contacts.builtin import BUILTIN
 from contacts.csvfile import header_name
 from contacts.models import MOST_PROPERTIES
@@ -15,10 +17,19 @@ from workspaces.problems import Invalid, Problem, listed
 
 KEYS = ("externalId", "email", "phone")
 ID = "_id"  # of a contact, in what we export
+NONE: Mapping[str, str] = MappingProxyType({})
 LEFT_OUT = "-"  # as a target: the column is not imported
 
 _PREFIXES = {CUSTOM: CUSTOM, "attributes.": CUSTOM, "properties.": CUSTOM, TAG: TAG}
 _NAMES = ("firstName", "lastName")
+
+
+class Policy(StrEnum):
+    """What a cell does to what somebody has already. A blank cell does nothing."""
+
+    OVERWRITE = "overwrite"
+    KEEP = "keep"
+    APPEND = "append"  # to a list what is not in it yet
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,24 @@ class Column:
     header: str
     reference: str = ""  # "" where they go nowhere
     kind: Kind = Kind.TEXT
-    is_new: bool = False  # a property that nobody has yet; its cells decide its kind
+    is_new: bool = False  # a property that nobody has yet
+    pattern: str = ""  # how its dates are written, where that is another way than ours
+    policy: Policy = Policy.OVERWRITE
+
+    @property
+    def is_guessed(self) -> bool:
+        """Whether its cells decide its kind."""
+        return self.is_new and not self.pattern and self.policy is not Policy.APPEND
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "header": self.header,
+            "property": self.reference or None,
+            "type": self.kind if self.reference else None,
+            "isNew": self.is_new,
+            "policy": self.policy if self.reference else None,
+            **({"date": self.pattern} if self.pattern else {}),
+        }
 
 
 @dataclass(frozen=True)
@@ -52,19 +80,28 @@ class Plan:
         return replace(self, columns=tuple(columns))
 
 
-def plan(headers: Sequence[str], key: str, mapping: Mapping[str, str], schema: Schema) -> Plan:
+def plan(
+    headers: Sequence[str],
+    key: str,
+    mapping: Mapping[str, str],
+    schema: Schema,
+    policies: Mapping[str, str] = NONE,
+    dates: Mapping[str, str] = NONE,
+) -> Plan:
     """Settle where each column goes: `mapping` from header to target counts before the header's own name.
 
     A target is a built-in, customProperties.x, substitutionTags.x, a bare custom name, or - to leave a column out.
-    Raises Invalid with everything that is wrong.
+    `policies` and `dates` are by header as well. Raises Invalid with everything that is wrong.
     """
     key, mapping = header_name(key), {header_name(header): target for header, target in mapping.items()}
-    problems = [*_header_problems(headers), *_unknown_columns(headers, key, mapping)]
-    given = dict.fromkeys(_of_an_export(headers, key), LEFT_OUT) | mapping
+    policies, dates = ({header_name(header): each for header, each in given.items()} for given in (policies, dates))
+    problems = [*_header_problems(headers), *_unknown_columns(headers, key, mapping, policies, dates)]
+    targets = dict.fromkeys(_of_an_export(headers, key), LEFT_OUT) | mapping
     columns = []
     for header in headers:
         try:
-            columns.append(_column(header, given.get(header), schema, is_key=header == key))
+            column = _column(header, targets.get(header), schema, is_key=header == key)
+            columns.append(_treated(column, policies.get(header, ""), dates.get(header, ""), is_key=header == key))
         except Refused as error:
             if header:
                 problems.append(Problem(f"column {header}", str(error)))
@@ -91,6 +128,22 @@ def _of_an_export(headers: Sequence[str], key: str) -> set[str]:
     return read_only & set(headers) if ID in headers and key != ID else set()
 
 
+def _treated(column: Column, policy: str, pattern: str, *, is_key: bool) -> Column:
+    """With what is to be done with its cells. Raises Refused."""
+    if policy and policy not in tuple(Policy):
+        raise Refused(f"has no policy {policy}; choose {listed(Policy)}")
+    if is_key and policy and policy != Policy.OVERWRITE:
+        raise Refused("is the key, which is always overwritten")
+    if policy == Policy.APPEND and not (column.kind is Kind.LIST or column.is_new):
+        raise Refused(f"is a {column.kind}; only to lists can be appended")
+    if pattern:
+        datepatterns.compiled(pattern)
+        if not (column.kind is Kind.DATE or column.is_new):
+            raise Refused(f"is a {column.kind}, so its cells are not read as dates")
+    kind = Kind.LIST if policy == Policy.APPEND else Kind.DATE if pattern else column.kind
+    return replace(column, kind=kind, pattern=pattern, policy=Policy(policy or Policy.OVERWRITE))
+
+
 def _header_problems(headers: Sequence[str]) -> Iterator[Problem]:
     for place, header in enumerate(headers, 1):
         if not header:
@@ -100,13 +153,16 @@ def _header_problems(headers: Sequence[str]) -> Iterator[Problem]:
             yield Problem("header", f"{times} columns are called {header}")
 
 
-def _unknown_columns(headers: Sequence[str], key: str, mapping: Mapping[str, str]) -> Iterator[Problem]:
+def _unknown_columns(
+    headers: Sequence[str], key: str, mapping: Mapping[str, str], policies: Mapping[str, str], dates: Mapping[str, str]
+) -> Iterator[Problem]:
     known = tuple(filter(None, headers))
     if key not in known:
         yield Problem("key", f"there is no column {key or 'without a name'}; there are {', '.join(known)}", known)
-    for header in mapping:
-        if header not in known:
-            yield Problem("map", f"there is no column {header or 'without a name'}", known)
+    for path, given in (("map", mapping), ("policy", policies), ("date", dates)):
+        for header in given:
+            if header not in known:
+                yield Problem(path, f"there is no column {header or 'without a name'}", known)
 
 
 def meaning(target: str, schema: Schema) -> str:
@@ -164,6 +220,45 @@ def _too_many(columns: Iterable[Column], schema: Schema) -> Iterator[Problem]:
     if new and known + new > MOST_PROPERTIES:
         limit = f"a workspace can have {MOST_PROPERTIES}"
         yield Problem("header", f"there are {known} custom properties and this would add {new}; {limit}")
+
+
+# --- what to propose to somebody who has not said anything yet -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Where a column might go; `reference` is "" where it had better be left out, and `remark` says why."""
+
+    header: str
+    reference: str
+    remark: str = ""
+
+
+def proposals(headers: Sequence[str], schema: Schema) -> list[Proposal]:
+    """For each column what its name suggests, no property twice."""
+    proposed: list[Proposal] = []
+    taken: dict[str, str] = {}
+    for header in headers:
+        try:
+            reference = meaning(header, schema) if header else ""
+        except Refused as error:
+            proposed.append(Proposal(header, "", str(error)))
+            continue
+        if reference in taken:
+            proposed.append(Proposal(header, "", f"{taken[reference]} goes to {reference} already"))
+        else:
+            proposed.append(Proposal(header, reference, "" if header else "has no name"))
+            taken[reference] = header
+    return proposed
+
+
+def proposed_key(proposed: Sequence[Proposal]) -> str:
+    """The column that most likely tells people apart; "" where none does."""
+    by_reference = {each.reference: each.header for each in proposed}
+    if "externalId" in by_reference:
+        return by_reference["externalId"]
+    named = [each.header for each in proposed if re.search(r"(?i)(^|[ _-])(id|key)$|[a-z](Id|ID)$", each.header)]
+    return next(iter(named), "") or next((by_reference[name] for name in KEYS if name in by_reference), "")
 
 
 def _without_full_name(columns: Sequence[Column]) -> tuple[Column, ...]:

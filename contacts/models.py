@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 from django.db.models.lookups import Exact
 
@@ -199,6 +199,95 @@ class PropertySummary(models.Model):
 
     def __str__(self) -> str:
         return f"{self.known} people with {self.column}"
+
+
+class ImportState(models.TextChoices):
+    UPLOADING = "uploading"
+    UPLOADED = "uploaded"  # waits for somebody to start it
+    WAITING = "waiting"  # for a worker
+    CHECKING = "checking"  # the first reading; nothing is written before it has ended
+    WRITING = "writing"
+    CHECKED = "checked"  # a dry run has ended
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    STOPPED = "stopped"  # whoever ran it has gone
+
+
+class ImportJob(models.Model):
+    """An import of a file, whichever door it came through.
+
+    Every batch moves the position and the counts in the transaction that writes its people, so that whoever goes on
+    with it finds both as one. The records of the file up to the position = created + updated + unchanged + duplicates
+    + rejected.
+    """
+
+    id = models.CharField(primary_key=True, max_length=24, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="imports")
+    started_by = models.TextField(blank=True)
+    file_name = models.TextField(blank=True)
+    path = models.TextField(blank=True)  # of a file that stayed where it is; the parts of others are in ImportPart
+    size = models.BigIntegerField(default=0)
+    digest = models.BinaryField(default=bytes)
+    options = models.JSONField(default=dict)
+    dry_run = models.BooleanField(default=False)
+    state = models.CharField(max_length=9, choices=ImportState.choices, default=ImportState.WAITING)
+    plan = models.JSONField(default=dict)  # where its columns go and what was noticed about them
+    problems = models.JSONField(default=list)
+    checked = models.BigIntegerField(default=0)  # rows, so far in the first reading
+    rows = models.BigIntegerField(null=True)  # in the whole file, once that has ended
+    position = models.BigIntegerField(default=0)
+    created = models.BigIntegerField(default=0)
+    updated = models.BigIntegerField(default=0)
+    unchanged = models.BigIntegerField(default=0)
+    duplicates = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    began_at = models.DateTimeField(null=True)  # the writing; after a resume, that of what was left
+    began_with = models.BigIntegerField(default=0)  # the position then
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["workspace", "-id"], name="import_job_in_workspace")]
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=ImportState.values), name="import_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(position=F("created") + F("updated") + F("unchanged") + F("duplicates") + F("rejected")),
+                name="import_rows_add_up",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"import {self.pk} of {self.file_name or 'a file'}"
+
+
+class ImportPart(models.Model):
+    """A piece of an uploaded file; it is there for as long as the import may need it."""
+
+    job = models.ForeignKey(ImportJob, models.CASCADE, related_name="parts")
+    number = models.IntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["job", "number"], name="import_part_once_per_job")]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of {self.job_id}"
+
+
+class ImportRejects(models.Model):
+    """The rows of one batch that were not taken, as lines of CSV."""
+
+    job = models.ForeignKey(ImportJob, models.CASCADE, related_name="rejects")
+    text = models.TextField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"rejects of {self.job_id}"
 
 
 class ContactMark(models.Model):

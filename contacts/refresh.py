@@ -6,7 +6,7 @@ to give wrong answers.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,10 @@ from workspaces.models import Workspace
 
 DELTA = 0  # the `first_id` of the delta; contact ids begin at 1
 ROWS_A_FETCH = 16_384  # more are slower: their texts leave the processor's caches on both sides
+ROOM_WITHIN_IMPORTS = 131_072  # contacts in the delta: it is rewritten with every batch, chunks with every sixth
 MANY = 50_000  # marks, after whose deletion it is worth clearing away what is left of them
+
+NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 
 class SnapshotBusy(Exception):
@@ -43,9 +46,10 @@ class Refreshed:
     merged: bool
 
 
-def refresh(workspace: Workspace | str, *, patience_ms: int | None = None) -> Refreshed:
+def refresh(workspace: Workspace | str, *, patience_ms: int | None = None, merge: Collection[int] = ()) -> Refreshed:
     """Bring a workspace's snapshot up to date. Safe to run at any time, any number at once.
 
+    `merge`: contacts that are taken into their chunks now, so that no older values of theirs are left anywhere.
     Raises SnapshotBusy when another refresh of the workspace outlasts the patience (None: waits for it).
     """
     workspace_id = workspace if isinstance(workspace, str) else workspace.pk
@@ -54,17 +58,33 @@ def refresh(workspace: Workspace | str, *, patience_ms: int | None = None) -> Re
     # other a mark is deleted whose write was not seen.
     with transaction.atomic(durable=True), extract.cursor() as cursor:
         _lock(cursor, workspace_id, patience_ms)
-        written = _delete_marks(cursor, workspace_id)
-        if not len(written):
-            return Refreshed(0, 0, merged=False)
-        schema = _schema(cursor, workspace_id)
-        done = _Refresh(cursor, workspace_id, schema).take_in(written)
+        at_once = np.array(sorted(merge), dtype=np.int64)
+        done = _take_in(cursor, workspace_id, settings.SNAPSHOT_DELTA_BEFORE_MERGE, at_once)
     if done.written >= MANY:
-        _vacuum()
+        vacuum()
     return done
 
 
-def _vacuum() -> None:
+def refresh_within(cursor: psycopg.Cursor[Any], workspace_id: str) -> Refreshed | None:
+    """Take in what the caller's transaction has just written, and all else; readers then never meet its marks.
+
+    None, and nothing done, where somebody else is refreshing: to wait for them, holding keys, could be for ever.
+    """
+    cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('snapshot:' || %s, 0))", [workspace_id])
+    ((locked,),) = cursor.fetchall()
+    room = max(settings.SNAPSHOT_DELTA_BEFORE_MERGE, ROOM_WITHIN_IMPORTS)
+    return _take_in(cursor, workspace_id, room) if locked else None
+
+
+def _take_in(cursor: psycopg.Cursor[Any], workspace_id: str, room: int, at_once: Ids = NO_IDS) -> Refreshed:
+    """For use under the lock."""
+    written = extract.ascending(np.append(_delete_marks(cursor, workspace_id), at_once))
+    if not len(written):
+        return Refreshed(0, 0, merged=False)
+    return _Refresh(cursor, workspace_id, _schema(cursor, workspace_id), room).take_in(written, at_once)
+
+
+def vacuum() -> None:
     """Clear away the many marks and columns just deleted; until then every read would step over them."""
     with extract.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE, TRUNCATE false) contacts_contactmark, contacts_snapshotcolumn")
@@ -111,27 +131,34 @@ def _schema(cursor: psycopg.Cursor[Any], workspace_id: str) -> Schema:
 class _Refresh:
     """One refresh, after its marks are deleted and its properties read."""
 
-    def __init__(self, cursor: psycopg.Cursor[Any], workspace_id: str, schema: Schema) -> None:
+    def __init__(self, cursor: psycopg.Cursor[Any], workspace_id: str, schema: Schema, room: int) -> None:
         self.cursor = cursor
         self.workspace_id = workspace_id
         self.schema = schema
+        self.room = room  # for contacts in the delta
         self.types = schema.types()
 
-    def take_in(self, written: Ids) -> Refreshed:
+    def take_in(self, written: Ids, at_once: Ids) -> Refreshed:
+        """`at_once`: those of the written that must not lie in the delta."""
         self._delete_columns_of_deleted_properties()
-        delta = self._delta()
-        if len(delta) + len(written) <= settings.SNAPSHOT_DELTA_BEFORE_MERGE:
-            changed = self._changed(written)
-            self._drop(DELTA)
-            self._write(DELTA, _by_id(pl.concat([delta.filter(~_among(delta, written)), changed], how="diagonal")))
-            return Refreshed(len(written), int(changed[GONE].sum()), merged=False)
-        self._merge(delta)
-        self._drop(DELTA)
+        if len(written) > self.room:
+            return self._take_in_many(written)
+        changed = self._changed(written)
+        layer, to_chunks = _Layer.of(changed), _among(changed[ID], at_once)
+        self._merge(layer.among(to_chunks))
+        self._rewrite(DELTA, layer.among(~to_chunks), at_once)
+        too_many = len(self._stored_ids(DELTA)) > self.room
+        if too_many:
+            self._merge_delta()
+        return Refreshed(len(written), int(changed[GONE].sum()), merged=too_many or len(at_once) > 0)
+
+    def _take_in_many(self, written: Ids) -> Refreshed:
+        self._merge_delta()
         gone = 0
         for start in range(0, len(written), settings.SNAPSHOT_CHUNK):
             changed = self._changed(written[start : start + settings.SNAPSHOT_CHUNK])
             gone += int(changed[GONE].sum())
-            self._merge(changed)
+            self._merge(_Layer.of(changed))
         return Refreshed(len(written), gone, merged=True)
 
     def _changed(self, ids: Ids) -> pl.DataFrame:
@@ -154,14 +181,13 @@ class _Refresh:
                 for rows in fetched:
                     yield _without_empty(rows.typed(self.types, self.schema.zone))
 
-    def _delta(self) -> pl.DataFrame:
-        return pl.DataFrame(
-            self._stored(DELTA) or {ID: pl.Series([], dtype=pl.Int64), GONE: pl.Series([], dtype=pl.Boolean)}
-        )
+    def _merge_delta(self) -> None:
+        self._merge(self._stored_layer(DELTA))
+        self._drop(DELTA)
 
-    def _merge(self, changed: pl.DataFrame) -> None:
+    def _merge(self, changes: "_Layer") -> None:
         """Rewrite the chunks that these changed contacts belong to."""
-        if changed.is_empty():
+        if not len(changes.ids):
             return
         self.cursor.execute(
             "SELECT DISTINCT first_id FROM contacts_snapshotcolumn"
@@ -170,56 +196,79 @@ class _Refresh:
         )
         firsts = [first for (first,) in self.cursor]
         # A contact with a lower id than any before it joins the first chunk.
-        place = np.maximum(np.searchsorted(firsts, changed[ID].to_numpy(), side="right") - 1, 0)
+        place = np.maximum(np.searchsorted(firsts, changes.ids.to_numpy(), side="right") - 1, 0)
         for chunk in np.unique(place):
-            self._merge_chunk(firsts[chunk] if firsts else None, changed.filter(pl.Series(place == chunk)))
+            self._merge_chunk(firsts[chunk] if firsts else None, changes.among(pl.Series(place == chunk)))
 
-    def _merge_chunk(self, first_id: int | None, changed: pl.DataFrame) -> None:
-        live = changed.filter(~pl.col(GONE)).drop(GONE)
-        if first_id is None or self._lies_behind_full(first_id, changed):
-            self._write_chunks(live)
-            return
-        old = pl.DataFrame(self._stored(first_id))
-        self._drop(first_id)
-        kept = old.filter(~_among(old, changed[ID].to_numpy()))
-        self._write_chunks(_by_id(pl.concat([kept, live], how="diagonal")))
+    def _merge_chunk(self, first_id: int | None, changes: "_Layer") -> None:
+        if first_id is None or self._lies_behind_full(first_id, changes.ids):
+            live = changes.live()
+            for name in live.names:
+                self._write_column(_cuts(live.ids), live.column(name))
+        else:
+            self._rewrite(first_id, changes)
 
-    def _lies_behind_full(self, first_id: int, changed: pl.DataFrame) -> bool:
+    def _lies_behind_full(self, first_id: int, changed: pl.Series) -> bool:
         """Whether all of these come after a chunk that has no room for them: then it need not be rewritten."""
-        ids = self._stored(first_id, ID)[ID]
-        return len(ids) + len(changed) > settings.SNAPSHOT_CHUNK and ids[-1] < changed[ID][0]
+        ids = self._stored_ids(first_id)
+        return len(ids) + len(changed) > settings.SNAPSHOT_CHUNK and ids[-1] < changed[0]
 
-    def _write_chunks(self, frame: pl.DataFrame) -> None:
-        """Cut into equal chunks of at most SNAPSHOT_CHUNK contacts."""
-        chunks = -(-len(frame) // settings.SNAPSHOT_CHUNK)
-        for start, end in itertools.pairwise(len(frame) * chunk // max(chunks, 1) for chunk in range(chunks + 1)):
-            self._write(int(frame[ID][start]), frame[start:end])
+    def _rewrite(self, first_id: int, changes: "_Layer", without: Ids = NO_IDS) -> None:
+        """A chunk or the delta, column by column: all columns of it at once would take hundreds of megabytes.
 
-    def _stored(self, first_id: int, column: str | None = None) -> dict[str, pl.Series]:
+        `without`: further contacts whose rows go.
+        """
+        old, new = self._stored_layer(first_id), changes if first_id == DELTA else changes.live()
+        old = old.among(~_among(old.ids, np.append(changes.ids.to_numpy(), without)))
+        ids = pl.concat([old.ids, new.ids])
+        order = None if ids.is_sorted() else ids.arg_sort()
+        ids = ids if order is None else ids.gather(order)
+        cuts = [(DELTA, 0, len(ids))] if first_id == DELTA and len(ids) else _cuts(ids)
+        for name in {ID, *old.names, *new.names}:
+            column = _above(old, new, name)
+            self._drop(first_id, name)
+            self._write_column(cuts, column if order is None else column.gather(order))
+
+    def _stored_layer(self, first_id: int) -> "_Layer":
+        query = 'SELECT "column" FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s'
+        names = {name for (name,) in self.cursor.execute(query, [self.workspace_id, first_id])}
+        return _Layer(self._stored_ids(first_id), names, lambda name: self._stored(first_id, name))
+
+    def _stored_ids(self, first_id: int) -> pl.Series:
+        return self._stored(first_id, ID) if self._is_stored(first_id) else pl.Series(ID, [], dtype=pl.Int64)
+
+    def _is_stored(self, first_id: int) -> bool:
+        query = "SELECT FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s LIMIT 1"
+        return bool(self.cursor.execute(query, [self.workspace_id, first_id]).fetchall())
+
+    def _stored(self, first_id: int, column: str) -> pl.Series:
         self.cursor.execute(
-            'SELECT "column", data FROM contacts_snapshotcolumn'
-            " WHERE workspace_id = %(workspace)s AND first_id = %(first)s"
-            ' AND (%(column)s::text IS NULL OR "column" = %(column)s)',
-            {"workspace": self.workspace_id, "first": first_id, "column": column},
+            'SELECT data FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s AND "column" = %s',
+            [self.workspace_id, first_id, column],
             binary=True,
         )
-        return {name: columns.unpack(data) for name, data in self.cursor}
+        ((data,),) = self.cursor.fetchall()
+        return columns.unpack(data).alias(column)
 
-    def _drop(self, first_id: int) -> None:
+    def _drop(self, first_id: int, column: str | None = None) -> None:
         self.cursor.execute(
-            "DELETE FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s",
-            [self.workspace_id, first_id],
+            "DELETE FROM contacts_snapshotcolumn WHERE workspace_id = %(workspace)s AND first_id = %(first)s"
+            ' AND (%(column)s::text IS NULL OR "column" = %(column)s)',
+            {"workspace": self.workspace_id, "first": first_id, "column": column},
         )
 
-    def _write(self, first_id: int, frame: pl.DataFrame) -> None:
-        for series in _without_empty(frame):  # a column that is not there is missing for everybody
-            data = columns.pack(series)
+    def _write_column(self, cuts: "list[_Cut]", column: pl.Series) -> None:
+        for first_id, start, end in cuts:
+            piece = column[start:end]
+            if piece.null_count() == len(piece) and piece.name != ID:
+                continue  # a column that is not there is missing for everybody
+            data = columns.pack(piece)
             # Rule 4: bytes are named by their digest. A version counter would come round again after a rollback,
             # a restore or a flush, and caches would serve old bytes under it.
             self.cursor.execute(
                 'INSERT INTO contacts_snapshotcolumn (workspace_id, first_id, "column", rows, digest, data)'
                 " VALUES (%s, %s, %s, %s, %b, %b)",
-                [self.workspace_id, first_id, series.name, len(series), columns.digest(data), data],
+                [self.workspace_id, first_id, piece.name, len(piece), columns.digest(data), data],
             )
 
     def _delete_columns_of_deleted_properties(self) -> None:
@@ -230,8 +279,51 @@ class _Refresh:
         )
 
 
-def _among(frame: pl.DataFrame, ids: Ids) -> pl.Series:
-    return pl.Series(np.isin(frame[ID].to_numpy(), ids))
+@dataclass(frozen=True)
+class _Layer:
+    """Some contacts by ascending id, whose columns are fetched one at a time."""
+
+    ids: pl.Series
+    names: set[str]  # of the columns in which somebody has a value
+    column: Callable[[str], pl.Series]
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> "_Layer":
+        return cls(frame[ID], set(frame.columns), lambda name: frame[name])
+
+    def among(self, chosen: pl.Series) -> "_Layer":
+        if chosen.all():
+            return self
+        return _Layer(self.ids.filter(chosen), self.names, lambda name: self.column(name).filter(chosen))
+
+    def live(self) -> "_Layer":
+        here = self.among(~self.column(GONE)) if GONE in self.names else self
+        return _Layer(here.ids, here.names - {GONE}, here.column)
+
+
+def _above(old: _Layer, new: _Layer, name: str) -> pl.Series:
+    """A column of both, one after the other."""
+    parts = [layer.column(name) if name in layer.names else None for layer in (old, new)]
+    nothing = pl.Series(name, [None], dtype=next(part.dtype for part in parts if part is not None))
+    filled = (
+        nothing.new_from_index(0, len(layer.ids)) if part is None else part
+        for part, layer in zip(parts, (old, new), strict=True)
+    )
+    return pl.concat(filled).alias(name)
+
+
+def _among(ids: pl.Series, some: Ids) -> pl.Series:
+    return pl.Series(np.isin(ids.to_numpy(), some))
+
+
+_Cut = tuple[int, int, int]  # the first id of a chunk, and where its rows begin and end
+
+
+def _cuts(ids: pl.Series) -> list[_Cut]:
+    """Equal chunks of at most SNAPSHOT_CHUNK contacts."""
+    chunks = -(-len(ids) // settings.SNAPSHOT_CHUNK)
+    places = [len(ids) * chunk // max(chunks, 1) for chunk in range(chunks + 1)]
+    return [(ids[start], start, end) for start, end in itertools.pairwise(places)]
 
 
 _NOBODY = pl.DataFrame(schema={ID: pl.Int64})

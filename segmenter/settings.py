@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
+    "procrastinate.contrib.django",
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
@@ -164,10 +165,16 @@ SIMPLE_JWT = {
 BODY_LIMIT = environment.number("SEGMENTER_BODY_LIMIT_MB", 32, least=1) * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
 
+# A file to be imported that is larger than this is refused with 413. In bytes.
+IMPORT_LIMIT = environment.number("SEGMENTER_IMPORT_LIMIT_MB", 2_048, least=1) * 1024 * 1024
+
+# How background jobs are run, by `manage.py serve` and `manage.py procrastinate worker`.
+PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 4, "delete_jobs": "always", "shutdown_graceful_timeout": 1}
+
 # The columnar snapshot: see contacts/snapshot.py. The first three are counts of contacts.
 SNAPSHOT_MARKS_BEFORE_REFRESH = environment.number("SEGMENTER_MARKS_BEFORE_REFRESH", 5_000, least=1)
 SNAPSHOT_DELTA_BEFORE_MERGE = environment.number("SEGMENTER_DELTA_BEFORE_MERGE", 50_000, least=1)
-SNAPSHOT_CHUNK = environment.number("SEGMENTER_CHUNK", 524_288, least=1)
+SNAPSHOT_CHUNK = environment.number("SEGMENTER_CHUNK", 131_072, least=1)
 SNAPSHOT_CACHE_BYTES = environment.number("SEGMENTER_CACHE_MB", 256, least=1) * 1024 * 1024
 
 LOGGING = {
@@ -175,6 +182,9 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"django.request": {"level": "ERROR"}},  # a client's 404 is not our warning
+    "loggers": {
+        "django.request": {"level": "ERROR"},  # a client's 404 is not our warning
+        "procrastinate.periodic": {"level": "ERROR"},  # two workers at one tick are as they should be
+    },
     "root": {"handlers": ["stderr"], "level": environment.text("SEGMENTER_LOG_LEVEL", "WARNING")},
 }

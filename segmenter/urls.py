@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
+from contacts.import_api import ImportViewSet
 from segmenter import docs, health
 from segmenter.json import JSONParser, LinesParser
 from segments.api import SegmentViewSet
@@ -25,6 +26,7 @@ _WORKSPACE = r"workspaces/(?P<workspace_id>[^/]+)"
 _SEGMENT = r"segments/(?P<segment_id>[^/]+)"
 _CONTACT = r"contacts/(?P<contact>[^/]+)"
 _TAG = r"tags/(?P<tag_id>[^/]+)"
+_IMPORT = r"imports/(?P<import_id>[^/]+)"
 
 _WITH_PERSONS: dict[str, Any] = {"dialect": segmenter}
 
@@ -37,7 +39,8 @@ api = [
     ),
     re_path(rf"^{_WORKSPACE}/contacts/search/?$", PeopleViewSet.as_view({"post": "search"})),
     re_path(rf"^{_WORKSPACE}/statuses/?$", PeopleViewSet.as_view({"get": "statuses"})),
-    re_path(rf"^{_CONTACT}/?$", PeopleViewSet.as_view({"get": "retrieve"})),
+    re_path(rf"^{_CONTACT}/?$", PeopleViewSet.as_view({"get": "retrieve", "delete": "forget"})),
+    re_path(rf"^{_CONTACT}/data/?$", PeopleViewSet.as_view({"get": "data"})),
     re_path(rf"^{_CONTACT}/status/?$", PeopleViewSet.as_view({"put": "set_status"})),
     re_path(rf"^{_CONTACT}/tags/?$", PeopleViewSet.as_view({"post": "set_tags"})),
     re_path(rf"^{_WORKSPACE}/tags/?$", TagViewSet.as_view({"get": "list", "post": "create"})),
@@ -69,6 +72,12 @@ api = [
     re_path(rf"^{_SEGMENT}/pins/?$", PinViewSet.as_view({"get": "list", "put": "pin", "post": "pin"})),
     re_path(rf"^{_SEGMENT}/pins/(?P<contact>[^/]+)/?$", PinViewSet.as_view({"delete": "unpin"})),
     re_path(rf"^{_SEGMENT}/explain/(?P<contact>[^/]+)/?$", SegmentViewSet.as_view({"get": "explain"})),
+    re_path(rf"^{_WORKSPACE}/imports/?$", ImportViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(rf"^{_IMPORT}/?$", ImportViewSet.as_view({"get": "retrieve"})),
+    re_path(rf"^{_IMPORT}/rejects/?$", ImportViewSet.as_view({"get": "rejects"})),
+    re_path(rf"^{_IMPORT}/cancel/?$", ImportViewSet.as_view({"post": "cancel"})),
+    re_path(rf"^{_IMPORT}/start/?$", ImportViewSet.as_view({"post": "start"})),
+    re_path(rf"^{_IMPORT}/resume/?$", ImportViewSet.as_view({"post": "start"})),
 ]
 
 # Tiledesk's addresses have a version, or none; without one only what looks like an id is taken for a project's.

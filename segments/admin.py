@@ -1,7 +1,7 @@
 """The admin of segments and pins, and what segments have to say when something else is deleted."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,7 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -26,6 +27,7 @@ from contacts.models import Contact
 from contacts.refresh import SnapshotBusy
 from contacts.values import moment_of
 from segments import audience, drafts, explanations, listing, live, message_pages, questions, usage
+from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
 from segments.models import Pin, PinKind, Segment, rewrite_pins
@@ -39,6 +41,7 @@ from workspaces.locks import lock
 from workspaces.problems import Invalid, Problem
 
 SAMPLE = 10  # people
+PAGE = 50  # people
 
 
 # --- pins ----------------------------------------------------------------------------------------------------------
@@ -182,6 +185,11 @@ class SegmentForm(forms.ModelForm):
         self.wait(segment)
         return self.cleaned_data  # without Django's check of the name's constraint: the draft says it better
 
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """Of the segment; what goes along with a save is no change of it."""
+        return [name for name in super().changed_data if name not in ("seen", "confirmed")]
+
     def wait(self, segment: Segment) -> None:
         """Do not save yet where there is something to ask, or where nobody wanted to save."""
         if not self.errors and "_keep" not in self.data and "_check" not in self.data:
@@ -246,7 +254,17 @@ class SegmentAdmin(ScopedAdmin):
     form = SegmentForm
     only = Q(deleted_at=None)
     inlines = (PinInline,)
-    readonly_fields = ("says", "people_now", "pinned", "created_by", "created_at", "updated_at")
+    readonly_fields = (
+        "says",
+        "people_now",
+        "everybody_in_it",
+        "pinned",
+        "used_in",
+        "over_http",
+        "created_by",
+        "created_at",
+        "updated_at",
+    )
     list_display = ("name", "in_words", "people", "workspace", "created_by", "updated_at")
     list_filter = (("workspace", WorkspaceFilter),)
     list_select_related = ("workspace", "created_by")
@@ -259,7 +277,22 @@ class SegmentAdmin(ScopedAdmin):
         return asked if obj is None else [*asked, ("As it is saved", {"fields": self.readonly_fields})]
 
     def get_urls(self) -> list[URLPattern]:
-        return [*live.urls(), *message_pages.urls(self), *super().get_urls()]
+        view = self.admin_site.admin_view(self.everybody)
+        people = path("<str:pk>/people/", view, name="segments_segment_people")
+        return [*live.urls(), *message_pages.urls(self), people, *super().get_urls()]
+
+    def everybody(self, request: HttpRequest, pk: str) -> HttpResponse:
+        """Who is in, a page at a time, as it was when the first page was opened."""
+        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=pk)
+        said = {"segment": segment, "title": f"People in {segment}", "opts": self.opts}
+        try:
+            told = _page_of_people(segment, request.GET)
+        except Invalid as error:
+            told = {"problems": [str(problem) for problem in error.problems]}
+        except SnapshotBusy:
+            told = {"problems": [live.BUSY]}
+        context = {**self.admin_site.each_context(request), **said, **told}
+        return TemplateResponse(request, "admin/segments/segment/people.html", context)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SegmentList
@@ -356,6 +389,22 @@ class SegmentAdmin(ScopedAdmin):
     def people_now(self, segment: Segment) -> str:
         return _explained(segment, _people)
 
+    @admin.display(description="Everybody")
+    def everybody_in_it(self, segment: Segment) -> SafeString:
+        return format_html(
+            '<a href="{}">All who are in it</a>', reverse("admin:segments_segment_people", args=[segment.pk])
+        )
+
+    @admin.display(description="Used in")
+    def used_in(self, segment: Segment) -> str:
+        return _links(usage.named_by(segment)) or "No other segment names it."
+
+    @admin.display(description="Over HTTP")
+    def over_http(self, segment: Segment) -> SafeString:
+        """Its people, a page at a time, for programs."""
+        curl = f'curl -H "x-api-key: YOUR_API_KEY" "https://YOUR_HOST/api/segments/{segment.pk}/contacts?limit=100"'
+        return format_html("<code>{}</code>", curl)
+
     @admin.display(description="Pinned")
     def pinned(self, segment: Segment) -> SafeString:
         pins = segment.pins.aggregate(**{kind: Count("pk", filter=Q(kind=kind)) for kind in PinKind.values})
@@ -365,6 +414,28 @@ class SegmentAdmin(ScopedAdmin):
             segment.pk,
             *(f"{number:,} {kind}" for kind, number in pins.items()),
         )
+
+
+def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any]:
+    """`after` or `before`: cursors of the pages next to this one. Raises Invalid, SnapshotBusy."""
+    after, before = (Cursor.read(asked[name], name) if asked.get(name) else None for name in ("after", "before"))
+    held = after or before
+    found = audience.of(segment, held.now if held else None)
+    page = found.page(PAGE, after.contact_id if after else 0, before.contact_id if before and not after else None)
+    has_more = bool(page and found.after(page[-1].pk, 1))
+    has_less = bool(page and found.before(page[0].pk, 1))
+    return {
+        "people": page,
+        "count": found.count,
+        "at": live.clock(segment.workspace, found.now),
+        "next": Cursor(page[-1].pk, found.now).write() if has_more else "",
+        "previous": Cursor(page[0].pk, found.now).write() if has_less else "",
+    }
+
+
+def _links(segments: Iterable[Segment]) -> SafeString:
+    pages = ((reverse("admin:segments_segment_change", args=[each.pk]), each.name) for each in segments)
+    return format_html_join(", ", '<a href="{}">{}</a>', pages)
 
 
 def _posted(request: HttpRequest) -> list[tuple[str, str]]:

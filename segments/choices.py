@@ -7,7 +7,8 @@ from contacts.catalogue import Entry
 from contacts.models import Property
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind
-from segments import audience
+from segments import audience, usage
+from segments.models import Segment
 from segments.rules.operators import OPERATORS, UNITS
 from segments.rules.tree import MOST_CONDITIONS, MOST_LEVELS, All
 from workspaces.models import Workspace
@@ -79,15 +80,16 @@ def _operator(name: str, words: str, denied: bool) -> dict[str, Any]:
     }
 
 
-def of(workspace: Workspace) -> dict[str, Any]:
-    """Raises SnapshotBusy."""
+def of(workspace: Workspace, segment: Segment | None) -> dict[str, Any]:
+    """For a segment's rule, or a new one's: one that needs it cannot be named by it. Raises SnapshotBusy."""
+    circular = usage.needing(segment) if segment else set()
     options = dict(Property.objects.filter(workspace=workspace).values_list("name", "options"))
     segments = workspace.segments.live().order_by("name", "id").values("id", "name")[:MOST_SEGMENTS]
     return {
         "workspace": {"id": workspace.pk, "name": workspace.name, "zone": workspace.timezone},
         "properties": [_property(entry, options) for entry in catalogue.read(workspace)],
         "operators": {kind.value: _operators(kind) for kind in Kind},
-        "segments": list(segments),
+        "segments": [{**each, "circular": each["id"] in circular} for each in segments],
         "units": UNITS,
         "most": {"conditions": MOST_CONDITIONS, "levels": MOST_LEVELS},
     }

@@ -2,14 +2,17 @@
 
 import base64
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import orjson
 
+from contacts.values import milliseconds
 from workspaces.problems import Invalid, Problem
 
 Value = str | float | bool | None
 
 _LARGEST = 2**63 - 1
+_LATEST = milliseconds(datetime(9999, 12, 31, tzinfo=UTC))
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def _document(text: str) -> object:
 
 
 def _fit(contact_id: int, now: int, values: list[object]) -> bool:
-    whole = type(contact_id) is int and type(now) is int and contact_id >= 0
+    whole = type(contact_id) is int and type(now) is int and contact_id >= 0 and 0 <= now <= _LATEST
     return whole and all(
         each is None or isinstance(each, str | float) or (isinstance(each, int) and abs(each) <= _LARGEST)
         for each in (contact_id, now, *values)

@@ -1,6 +1,6 @@
 """Hand on people as a stream of bytes: an audience, and what is stored of its people, all of one moment."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,13 +17,15 @@ from workspaces.models import Workspace
 from workspaces.moments import beside, one_moment
 from workspaces.problems import Invalid, Problem, listed
 
+CONNECTIONS = 2  # of an export
+Connections = Sequence[psycopg.Connection[Any]]
 Blocks = Iterator[tuple[int, bytes]]  # each with how many people there have been up to its end
 
 
 class Stream:
     """Bytes about some people. Whoever does not read it to its end closes it, which frees the database connection."""
 
-    def __init__(self, held: psycopg.Connection[Any], blocks: Blocks, people: int, form: Format) -> None:
+    def __init__(self, held: Connections, blocks: Blocks, people: int, form: Format) -> None:
         self.people, self.form = people, form
         self.written = 0  # people so far
         self._held, self._blocks = held, blocks
@@ -42,7 +44,8 @@ class Stream:
 
     def close(self) -> None:
         self._blocks.close()  # type: ignore[attr-defined]  # they are a generator
-        self._held.close()
+        for held in self._held:
+            held.close()
 
 
 def export(workspace: Workspace, wanted: Wanted, names: str | None = None, form: str = "csv") -> Stream:
@@ -74,11 +77,23 @@ def settled(workspace: Workspace, *, durable: bool = False) -> Iterator[None]:
         yield
 
 
-def stream(people: Audience, form: Format, blocks: Callable[[psycopg.Connection[Any], Ids], Blocks]) -> Stream:
+def stream(people: Audience, form: Format, blocks: Callable[[Connections, Ids], Blocks]) -> Stream:
     """For use in the moment of the audience; what the stream reads later is still of that moment."""
     ids = np.fromiter(people.ids(), dtype=np.int64)
-    held = beside()
+    held = _beside()
     return Stream(held, blocks(held, ids), len(ids), form)
+
+
+def _beside() -> Connections:
+    held = list[psycopg.Connection[Any]]()
+    try:
+        for _ in range(CONNECTIONS):
+            held.append(beside())
+    except BaseException:
+        for each in held:
+            each.close()
+        raise
+    return held
 
 
 def _no_format(form: str) -> Problem:

@@ -16,7 +16,7 @@ from contacts.models import Contact, Status, contact_id
 from contacts.refresh import Ids
 from contacts.upserts import Change
 from contacts.values import Refused, as_texts
-from segments import audience, fulltext
+from segments import audience, forgetting, fulltext
 from segments.audience import Audience
 from segments.dialects import tiledesk, tiledesk_leads
 from segments.dialects.tiledesk_leads import ATTRIBUTES, PROPERTIES, Asked, Sent
@@ -116,7 +116,7 @@ class LeadViewSet(ViewSet):
             raise PermissionDenied("Unauthorized.")
         lead = _lead(workspace, lead_id)
         body = tiledesk_leads.write(lead)
-        lead.delete()
+        forgetting.forget(workspace, lead.pk)
         return Response(body)
 
 

@@ -32,7 +32,7 @@ from segments.rules.check import check, find_property
 from segments.rules.explain import stored
 from segments.rules.tree import All, Rule
 from segments.rules.words import day_in_words, sentence
-from workspaces.admin import ROLES, may, workspaces
+from workspaces.admin import ROLES, workspaces
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
@@ -54,10 +54,8 @@ def answering(view: View) -> Callable[..., HttpResponse]:
     def answer(request: HttpRequest, workspace_id: str) -> HttpResponse:
         if not admin.site.has_permission(request):
             return JsonResponse({"message": SIGNED_OUT}, status=401)
-        role, _ = ROLES["segments.segment"]
-        if not may(request, role, workspace_id):
-            return _not_found("workspace")
-        workspace = workspaces(request, role).filter(pk=workspace_id).first()
+        to_look, _ = ROLES["segments.segment"]
+        workspace = workspaces(request, to_look).filter(pk=workspace_id).first()
         if workspace is None:
             return _not_found("workspace")
         try:
@@ -89,11 +87,15 @@ def _asked(request: HttpRequest, workspace: Workspace) -> tuple[dict[str, Any], 
     if not isinstance(body, dict) or "rule" not in body:
         raise Invalid([Problem("", "give an object with a rule")])
     rule = None if body["rule"] is None else tree.read_node(body["rule"], "rule")
-    if pk := body.get("segment"):
-        segment = get_object_or_404(workspace.segments.live(), pk=str(pk))
-        segment.workspace = workspace
-        return body, Wanted(rule, segment)
-    return body, Wanted(rule)
+    return body, Wanted(rule, _segment(workspace, body.get("segment")))
+
+
+def _segment(workspace: Workspace, pk: Any) -> Segment | None:
+    if not pk:
+        return None
+    segment = get_object_or_404(workspace.segments.live(), pk=str(pk))
+    segment.workspace = workspace
+    return segment
 
 
 def in_words(workspace: Workspace, rule: Rule | None) -> str:
@@ -231,7 +233,7 @@ def why(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 @require_GET
 @answering
 def choose(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    return choices.of(workspace)
+    return choices.of(workspace, _segment(workspace, request.GET.get("segment")))
 
 
 @require_GET

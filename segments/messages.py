@@ -95,7 +95,7 @@ def full(workspace: Workspace, wanted: Wanted, order: Order) -> Stream:
     with settled(workspace, durable=True):
         messages = _Messages(workspace, order)
         people = audience.several(workspace, [wanted])[0]
-        return stream(people, FORMATS["ndjson"], lambda held, ids: _blocks(messages.filled(held, ids)))
+        return stream(people, FORMATS["ndjson"], lambda held, ids: _blocks(messages.filled(held[0], ids)))
 
 
 def _blocks(people: Iterable[tuple[dict[str, Any], list[str]]]) -> Blocks:

@@ -1,22 +1,28 @@
 """The contacts of a workspace over HTTP: listed, searched, filtered and sorted, as Swipe One's clients ask for them."""
 
+import time
+from collections.abc import Mapping
 from typing import Any
 
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contacts import properties
 from contacts.api import ContactViewSet
+from contacts.models import Contact, contact_id
 from contacts.schema import Schema
-from segments import audience, ordered, paging, search
+from segments import audience, forgetting, ordered, paging, search
 from segments.dialects import swipeone
+from segments.dossier import dossier
 from segments.paging import Paging
 from segments.rules.check import check
 from segments.rules.tree import All, Rule
-from workspaces.api import workspace_of
+from workspaces.api import caller_workspace, workspace_of
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
+PATIENCE_SECONDS = 1.0
 USUAL_LIMIT, USUAL_SEARCH_LIMIT = 20, 10
 
 
@@ -32,6 +38,42 @@ class PeopleViewSet(ContactViewSet):
     def search(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
         return _page(workspace, *_search(request.data, workspace))
+
+    def data(self, request: Request, contact: str) -> Response:
+        """All that is kept of one person."""
+        try:
+            return Response(swipeone.success(dossier(caller_workspace(request), contact_id(contact) or 0)))
+        except Contact.DoesNotExist:
+            raise NotFound("Contact not found") from None
+
+    def forget(self, request: Request, contact: str) -> Response:
+        """Erase a person everywhere: 200, or 202 while PostgreSQL still keeps what was deleted."""
+        dry_run = _flag(request.query_params, "dryRun")
+        try:
+            gone = forgetting.forget(caller_workspace(request), contact_id(contact) or 0, dry_run=dry_run)
+        except Contact.DoesNotExist:
+            raise NotFound("Contact not found") from None
+        left = [] if dry_run else _left()
+        told = {"contactId": contact, "erased": gone.erased, "namedIn": gone.named_in, "stillToDo": left}
+        return Response(swipeone.success({**told, "dryRun": dry_run}), 202 if left else 200)
+
+
+def _flag(query: Mapping[str, str], name: str) -> bool:
+    text = query.get(name, "false")
+    if text not in ("true", "false"):
+        raise Invalid([Problem(name, f"is {text!r}; use true or false", ("true", "false"))])
+    return text == "true"
+
+
+def _left() -> list[str]:
+    """A request waits for short transactions; what longer ones hold, forget_contact --finish clears away later."""
+    moment, until = forgetting.moment(), time.monotonic() + PATIENCE_SECONDS
+    while count := forgetting.holding(moment):
+        if time.monotonic() > until:
+            told = f"{count:,} older transactions still see what was erased"
+            return [f"{told}; run manage.py forget_contact --finish later"]
+        time.sleep(0.05)
+    return forgetting.clean()
 
 
 def listed(request: Request, workspace: Workspace, rule: Rule) -> Response:

@@ -1,6 +1,7 @@
 """Say which live segments a change would break, and which would break with them."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,29 @@ def users(segment: Segment) -> list[Broken]:
         return [Problem(each.at, f"uses {segment.name}") for each in referred(rule) if each.segment == segment.pk]
 
     return [each for each in broken(segment.workspace_id, problems_of) if each.id != segment.pk]
+
+
+def named_by(segment: Segment) -> list[Segment]:
+    """The live segments whose rule names this one itself, by name. For looking at: it takes no lock."""
+    named = _named(segment)
+    return [other for other, names in named.items() if segment.pk in names]
+
+
+def needing(segment: Segment) -> set[str]:
+    """The ids of the live segments that need this one, directly or not. For looking at: it takes no lock."""
+    found, named = {segment.pk}, _named(segment)
+    while more := {other.pk for other, names in named.items() if names & found} - found:
+        found |= more
+    return found - {segment.pk}
+
+
+def _named(segment: Segment) -> dict[Segment, set[str]]:
+    """The live segments of its workspace, by name, and the ids that each one's rule names."""
+    found: dict[Segment, set[str]] = {}
+    for other in segment.workspace.segments.live().exclude(rule=None).order_by("name", "id"):
+        with suppress(Invalid):  # one that nobody can read says so itself
+            found[other] = {each.segment for each in referred(other.tree)}
+    return found
 
 
 def _unreadable(segment: Segment, error: Invalid) -> Broken:

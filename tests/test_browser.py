@@ -170,10 +170,12 @@ class Screen:
     def option(self, text):
         """Click an option of the list that is open."""
 
-        def found():
-            return next(each for each in self.all(".seg-option") if each.find_element(By.TAG_NAME, "span").text == text)
+        def clicked():
+            options = self.all(".seg-option")
+            next(each for each in options if each.find_element(By.TAG_NAME, "span").text == text).click()
+            return True
 
-        self.until(found).click()
+        self.until(clicked)  # the list may be drawn anew between looking and clicking
 
     def combobox(self, row, label):
         field = self.until(lambda: self.rows()[row].find_element(By.CSS_SELECTOR, f"input[aria-label='{label}']"))
@@ -520,6 +522,29 @@ def test_every_rule_that_the_api_takes_opens_and_is_saved_back_equal(ana, people
         assert (segment.rule, segment.description) == (before, "Looked at")
 
 
+def test_a_segment_is_chosen_and_one_that_makes_a_circle_is_not(ana, people):
+    first = make(people, {"all": [PRO]}, "First")
+    make(people, {"segment": first.pk}, "Second")
+    apart = make(people, {"all": [OLD]}, "Apart")
+    edit(ana, first)
+    ana.button("Add condition").click()
+    ana.keys("Apart")
+    ana.option("In Apart")
+    ana.sees("who are in Apart", ".seg-sentence")
+    ana.combobox(1, "Segment")
+    ana.sees("Second needs this segment: a circle", ".seg-list")
+    ana.option("Second")
+    ana.keys(Keys.ESCAPE)
+    ana.button("Save").click()
+    ana.until(lambda: ana.all("dialog") or ana.all(".messagelist"))
+    if ana.all("dialog"):
+        ana.driver.get_log("browser")
+        ana.css("dialog button:nth-of-type(2)").click()
+    ana.sees("was changed successfully", ".messagelist")
+    first.refresh_from_db()
+    assert first.rule["rule"] == {"all": [PRO, {"segment": apart.pk}]}
+
+
 def test_why_somebody_is_in(ana, people):
     edit(ana, make(people, {"all": [PRO]}))
     ana.css(".seg-who input").send_keys("person02", Keys.ENTER)
@@ -551,7 +576,8 @@ def test_axe_finds_nothing(ana, people, axe, dark):
     segment = make(people, {"all": [PRO, {"not": {"any": [OLD]}}]})
     contact = people.contacts.first()
     of_contact = f"/admin/contacts/contact/{contact.pk}"
-    for page in [*PAGES, f"{of_contact}/change/", f"{of_contact}/why/{segment.pk}/"]:
+    of_people = f"/admin/segments/segment/{segment.pk}/people/"
+    for page in [*PAGES, f"{of_contact}/change/", f"{of_contact}/why/{segment.pk}/", of_people]:
         assert ana.open(page).violations(axe) == "", page
     edit(ana, segment)
     ana.sees("10 of them", ".seg-people")
@@ -592,3 +618,150 @@ def test_nothing_scrolls_sideways(ana, people, width):
         if "change" in page:
             ana.sees("people", ".seg-count")
         assert ana.sideways() <= 0, page
+
+
+# --- nothing is lost -------------------------------------------------------------------------------------------------
+
+
+def test_signed_out_in_another_tab_nothing_is_lost(ana, people):
+    segment = make(people, {"all": [PRO]})
+    edit(ana, segment)
+    ana.css("button[aria-label='Remove team']").click()
+    session = ana.driver.get_cookie("sessionid")
+    ana.driver.delete_cookie("sessionid")
+    ana.button("Save").click()
+    ana.sees("You are signed out. Sign in in another tab, then press Save again.", ".seg-summary")
+    ana.driver.get_log("browser")  # the refused requests
+    ana.driver.add_cookie({name: session[name] for name in ("name", "value", "path")})
+    ana.button("Save").click()
+    ana.sees("was changed successfully", ".messagelist")
+    segment.refresh_from_db()
+    assert segment.rule["rule"] == {"all": [{**PRO, "value": "pro"}]}
+
+
+def test_what_was_not_saved_is_offered_when_the_page_comes_back(ana, people):
+    segment = make(people, {"all": [PRO]})
+    edit(ana, segment)
+    ana.css("button[aria-label='Remove team']").click()
+    ana.sees("Unsaved: 1 change", "#saving")
+    ana.driver.execute_script("window.addEventListener('beforeunload', e => e.stopImmediatePropagation(), true)")
+    edit(ana, segment)
+    ana.sees("Unsaved changes from", ".seg-banner")
+    ana.button("Use them").click()
+    ana.sees("12 people", ".seg-count")
+    ana.button("Save").click()
+    ana.sees("was changed successfully", ".messagelist")
+    ana.sees("Exact", ".seg-count")
+    assert not ana.all(".seg-banner")
+    segment.refresh_from_db()
+    assert segment.rule["rule"] == {"all": [{**PRO, "value": "pro"}]}
+
+
+def test_a_condition_is_dragged_into_a_group(ana, people):
+    segment = make(people, {"all": [PRO, {"any": [OLD, {"property": "email", "operator": "is_known"}]}]})
+    edit(ana, segment)
+    handle, target = ana.all(".seg-handle")[0], ana.rows()[2]
+    below = (0, target.size["height"] // 2 - 2)
+    chain = (
+        ActionChains(ana.driver)
+        .click_and_hold(handle)
+        .move_to_element(target)
+        .move_to_element_with_offset(target, *below)
+    )
+    chain.release().perform()
+    ana.until(lambda: len(ana.all(".seg-group")) == 2 and len(ana.all(".seg-group .seg-group .seg-row")) == 3)
+    ana.button("Save").click()
+    ana.until(lambda: ana.all("dialog") or ana.all(".messagelist"))
+    if ana.all("dialog"):
+        ana.driver.get_log("browser")
+        ana.css("dialog button:nth-of-type(2)").click()
+    ana.sees("was changed successfully", ".messagelist")
+    segment.refresh_from_db()
+    assert segment.rule["rule"] == {"all": [{"any": [OLD, {"property": "email", "operator": "is_known"}, PRO]}]}
+
+
+def test_a_change_that_was_not_saved_and_undone_is_not_saved_later(ana, people):
+    segment = make(people, {"all": [PRO]})
+    edit(ana, segment)
+    Select(ana.css(".seg-heading")).select_by_visible_text("none of")
+    ana.sees("Saving adds", ".seg-count")
+    ana.button("Save").click()
+    ana.button("Keep editing").click()
+    ana.driver.get_log("browser")  # the 409
+    ana.css("#seg-undo").click()
+    ana.sees("Saving changes nobody.", ".seg-count")
+    ana.css("#id_description").send_keys("Only this")
+    ana.button("Save").click()
+    ana.sees("was changed successfully", ".messagelist")
+    segment.refresh_from_db()
+    assert (segment.rule["rule"], segment.description) == ({"all": [PRO]}, "Only this")
+
+
+# --- without JavaScript ------------------------------------------------------------------------------------------------
+
+
+def test_without_javascript_a_segment_is_checked_asked_about_and_saved(ana, people):
+    ana.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        ana.open("/admin/segments/segment/add/")
+        Select(ana.css("#id_workspace")).select_by_visible_text("Demo shop")
+        ana.css("#id_name").send_keys("Plain")
+        ana.css("#id_rule").send_keys(json.dumps({"all": []}))
+        ana.button("Check").click()
+        ana.sees("Everyone. 60 of 60 in Demo shop. Nothing is saved yet.")
+        ana.button("Save").click()
+        ana.sees("Save a segment of everyone?")
+        ana.button("Keep editing").click()
+        assert ana.css("#id_rule").get_attribute("value") == json.dumps({"all": []})
+        ana.button("Save").click()
+        ana.sees("This rule matches all 60 people in Demo shop.")
+        asked = ana.driver.page_source
+        ana.button("Save for everyone").click()
+        ana.sees("was added successfully")
+    finally:
+        ana.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert Segment.objects.get().rule == {"version": 1, "rule": {"all": []}}
+    assert "<script>" not in asked
+
+
+def test_axe_finds_nothing_on_a_page_that_asks_and_for_a_guest(ana, people, axe):
+    segment = make(people, {"all": [PRO]})
+    edit(ana, segment)
+    ana.driver.execute_script(
+        "document.querySelector('#id_rule').value = '{\"all\": []}';"
+        "HTMLFormElement.prototype.submit.call(document.querySelector('#segment_form'))"
+    )
+    ana.sees("Save a segment of everyone?")
+    assert ana.violations(axe) == ""
+    Member.objects.update(role=Role.GUEST)
+    ana.open(f"/admin/segments/segment/{segment.pk}/change/")
+    ana.sees("Agents and above can change it.")
+    assert ana.violations(axe) == ""
+
+
+def test_the_documentation_of_the_api_is_readable_under_the_same_policy(ana):
+    ana.open("/api/docs")
+    ana.sees("/api/segments/{segment_id}")
+    assert ana.problems() == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_switch_wins_over_the_systems_setting(ana, people, axe, dark):
+    """Ana chooses light in a dark system, and the other way round."""
+    ana.dark(not dark)
+    edit(ana, make(people, {"all": [PRO]}))
+    ana.driver.execute_script("document.documentElement.dataset.theme = arguments[0]", "dark" if dark else "light")
+    page = ana.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert page == ("rgb(16, 22, 29)" if dark else "rgb(255, 255, 255)")
+    assert ana.violations(axe) == ""
+
+
+def test_what_changed_is_said_to_those_who_do_not_see_it(ana, people):
+    def said():
+        return ana.driver.execute_script("return document.querySelector('main > [role=status]').textContent")
+
+    edit(ana, make(people, {"all": [PRO, OLD]}))
+    ana.css("button[aria-label='Actions for condition 2']").send_keys(Keys.DELETE)
+    ana.until(lambda: said() == "Removed Last order is more than 90 days ago. Undo is available.")
+    ana.until(lambda: said() == "24 people match, 40.0 percent.")
+    assert "Condition 1 of 1: Plan is pro or team" in ana.rows()[0].get_attribute("aria-label")

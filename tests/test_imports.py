@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from contacts import cells, imports
+from contacts import addresses, imports, intake
 from contacts.csvfile import Source, open_source
 from contacts.guesses import looks_like
 from contacts.imports import import_contacts
@@ -472,7 +472,7 @@ def test_two_imports_at_once_make_each_person_once(tmp_path, shop):
 
 def test_a_batch_that_others_got_in_the_way_of_is_repeated(shop, monkeypatch):
     Contact.objects.create(workspace=shop, external_id="1")
-    real, calls = imports._write, []
+    real, calls = intake.write, []
 
     def unlucky(*arguments):
         calls.append(1)
@@ -480,7 +480,7 @@ def test_a_batch_that_others_got_in_the_way_of_is_repeated(shop, monkeypatch):
             raise psycopg.errors.DeadlockDetected
         return real(*arguments)
 
-    monkeypatch.setattr(imports, "_write", unlucky)
+    monkeypatch.setattr(intake, "write", unlucky)
     outcome = import_contacts(shop, BytesIO(b"id,plan\n1,pro\n2,pro\n"), "id")
     assert (outcome.updated, outcome.created, len(calls)) == (1, 1, 2)
 
@@ -633,7 +633,7 @@ def outcome_of(function, text):
     ],
 )  # fmt: skip
 def test_the_quick_way_to_read_an_address_gives_what_the_slow_one_gives(text):
-    assert outcome_of(cells.email, text) == outcome_of(as_email, text)
+    assert outcome_of(addresses.email, text) == outcome_of(as_email, text)
 
 
 @pytest.mark.parametrize(
@@ -646,7 +646,7 @@ def test_the_quick_way_to_read_an_address_gives_what_the_slow_one_gives(text):
     ],
 )  # fmt: skip
 def test_the_quick_way_to_read_a_number_gives_what_the_slow_one_gives(text):
-    assert cells.phone(text) == as_phone(text)
+    assert addresses.phone(text) == as_phone(text)
 
 
 def test_the_last_day_of_the_calendar_is_a_text_because_it_never_ends():

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from contacts.values import Kind
 from segments import audience, drafts
+from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.models import Pin, PinKind, Segment, rewrite_pins
 from segments.rules import tree
@@ -148,6 +149,15 @@ def test_a_circle_is_told_before_it_is_saved(ana, people):
     second = drafts.create(people, Draft("Second", InSegment(first.pk), rule_given=True))
     answer = live(ana, people, "count", {"rule": {"all": [{"segment": second.pk}]}, "segment": first.pk})
     assert "circle: First → Second → First" in answer.json()["problems"][0]["message"]
+
+
+def test_a_segment_that_would_make_a_circle_is_offered_as_such(ana, people):
+    first = drafts.create(people, Draft("First", tree.All(), rule_given=True))
+    second = drafts.create(people, Draft("Second", InSegment(first.pk), rule_given=True))
+    drafts.create(people, Draft("Third", tree.Not(InSegment(second.pk)), rule_given=True))
+    drafts.create(people, Draft("Apart", tree.All(), rule_given=True))
+    offered = live(ana, people, "choose", segment=first.pk).json()["segments"]
+    assert [each["name"] for each in offered if each["circular"]] == ["Second", "Third"]
 
 
 # --- people, facets, values, why -----------------------------------------------------------------------------------
@@ -326,8 +336,11 @@ def test_changing_more_than_half_asks_and_says_how_many(ana, people):
     assert edit(ana, segment, STALE, confirmed="change").status_code == 302
 
 
-@pytest.mark.parametrize("rule", [PRO, {"all": [PRO, {"not": STALE}]}, {"any": [PRO, LETTER_A]}])
-def test_a_smaller_change_asks_nothing(ana, people, rule):
+LATER = {"property": "customProperties.last", "operator": "after", "value": "2500-01-01"}
+
+
+@pytest.mark.parametrize("rule", [PRO, {"all": [PRO, {"not": STALE}]}, {"any": [PRO, LETTER_A]}, {"all": [PRO, LATER]}])
+def test_a_change_of_half_or_less_asks_nothing(ana, people, rule):
     segment = drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
     assert edit(ana, segment, rule).status_code == 302
 
@@ -465,3 +478,45 @@ def test_why_is_not_told_of_another_workspaces_people_or_segments(ana, people, r
     mallory, lena = add(rival, "Mallory"), people.contacts.first()
     for contact, of in [(mallory, theirs), (mallory, segment), (lena, theirs)]:
         assert ana.get(reverse("admin:contacts_contact_why", args=[contact.pk, of.pk])).status_code == 404
+
+
+def test_a_segments_page_says_where_it_is_used_and_how_a_program_gets_its_people(ana, people, segment):
+    page = reverse("admin:segments_segment_change", args=[segment.pk])
+    assert "No other segment names it." in text(ana.get(page))
+    drafts.create(people, Draft("Lapsed", InSegment(segment.pk), rule_given=True))
+    shown = text(ana.get(page))
+    assert "Used in: Lapsed" in shown
+    assert f"/api/segments/{segment.pk}/contacts" in shown
+
+
+# --- everybody in a segment ------------------------------------------------------------------------------------------
+
+
+def test_people_are_paged_both_ways_and_nobody_comes_twice(ana, people, segment, monkeypatch):
+    monkeypatch.setattr("segments.admin.PAGE", 4)
+    address = reverse("admin:segments_segment_people", args=[segment.pk])
+
+    def names(response):
+        return re.findall(r"/contacts/contact/\d+/change/\">([^<]*)<", response.content.decode())
+
+    def linked(response, rel):
+        found = re.search(rf'href="([^"]*)" rel="{rel}"', response.content.decode())
+        return found and html.unescape(found[1])
+
+    first = ana.get(address)
+    assert "6 people" in text(first)
+    assert (names(first), linked(first, "prev")) == (["Ana", "Ben", "Cleo", "Dora"], None)
+    second = ana.get(address + linked(first, "next"))
+    assert (names(second), linked(second, "next")) == (["Emil", "Finn"], None)
+    assert names(ana.get(address + linked(second, "prev"))) == ["Ana", "Ben", "Cleo", "Dora"]
+
+
+def test_people_of_another_workspaces_segment_are_not_shown(ana, people, rival):
+    theirs = drafts.create(rival, Draft("Theirs", tree.All(), rule_given=True))
+    assert ana.get(reverse("admin:segments_segment_people", args=[theirs.pk])).status_code == 404
+
+
+@pytest.mark.parametrize("cursor", ["x", Cursor(1, 2**62).write(), Cursor(-1, 0).write()])
+def test_a_cursor_that_is_none_is_told(ana, segment, cursor):
+    shown = text(ana.get(reverse("admin:segments_segment_people", args=[segment.pk]), {"after": cursor}))
+    assert "Nobody can say who is in: after" in shown

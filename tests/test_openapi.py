@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import checks
 
-from contacts import tags
+from contacts import tags, uploads
 from contacts.models import wire_id
 from contacts.tags import Wanted
 from segmenter.openapi.document import OPERATIONS
@@ -64,6 +64,7 @@ def known(transactional_db, settings):
     ids = {"workspace_id": shop.pk, "segment_id": segment.pk, "contact": wire_id(ana.pk), "contact_id": wire_id(ana.pk)}
     ids |= {"lead_id": wire_id(ana.pk), "tag": "vip"}
     ids |= {"tag_id": tags.make(shop, Wanted("vip")).pk, "property_name": "plan"}
+    ids["import_id"] = uploads.begin(shop, "tests").pk
     ids["property_id"] = wire_id(shop.properties.get(name="plan").pk)
     key = ApiKey.objects.issue(shop, "tests", "write")[1]
     return ids, {"/api": {"x-api-key": key}, "/v3": {"Authorization": f"Basic {login}"}}

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
-    "address", ["/admin/login/", "/admin/", "/healthz", "/api/none", "/static/segmenter/theme.css"]
+    "address", ["/admin/login/", "/admin/", "/healthz", "/api/none", "/api/docs", "/static/segmenter/theme.css"]
 )
 def test_nothing_of_elsewhere_is_loaded_or_run_and_nobody_frames_us(client, address):
     policy = client.get(address).headers["Content-Security-Policy"]

@@ -163,8 +163,7 @@ def test_a_read_that_waits_for_one_table_sees_all_of_them_at_one_moment(shop, ta
 def refresh_here(workspace):
     """What a refresh does, as a part of this transaction."""
     with extract.cursor() as cursor:
-        written = refreshing._delete_marks(cursor, workspace.pk)
-        refreshing._Refresh(cursor, workspace.pk, refreshing._schema(cursor, workspace.pk)).take_in(written)
+        assert refreshing.refresh_within(cursor, workspace.pk)
 
 
 def test_bytes_that_vanish_between_the_statement_and_their_fetch_are_read_from_the_top(shop):

@@ -67,6 +67,7 @@ def filled(text, values, fallbacks=(), as_html=False, **customs):
         # The longest counts, and names may hold what stands around them.
         ("-first-name-", {"first-name": "Ana", "first": "x"}, "Ana"),
         ("-a- -a b-", {"a": "1", "a b": "2"}, "1 2"),
+        ("-a-b-", {"a": "1", "b": "2"}, "1b-"),  # a delimiter ends one tag or begins another, not both
         ("50% of -x- -- %%", {"x": "1"}, "50% of 1 -- %%"),
         ("{{a+b}} -a.*- -b-", {"a+b": "1", "a.*": "2"}, "1 2 -b-"),
         # Words with hyphens and addresses are left alone.

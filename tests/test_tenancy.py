@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from contacts import tags
+from contacts import tags, uploads
 from contacts.models import Contact, wire_id
 from contacts.tags import Wanted
 from segmenter.openapi.document import OPERATIONS
@@ -50,6 +50,7 @@ def furnished(name):
         "tag_id": tags.make(workspace, Wanted("vip")).pk,
         "property_id": wire_id(workspace.properties.get(name=own).pk),
         "property_name": own,
+        "import_id": uploads.begin(workspace, "tests").pk,
     }
 
 

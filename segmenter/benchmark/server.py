@@ -58,6 +58,14 @@ class Server:
         return [megabytes(process, "VmRSS") for process in (self._process, *children(self._process))]
 
 
+def _server_environment() -> dict[str, str]:
+    return {
+        "DATABASE_URL": conninfo(),
+        "SEGMENTER_DATA_DIR": str(settings.DATA_DIR),
+        "SEGMENTER_REQUESTS_A_MINUTE": "0",  # we ask as fast as we can
+    }
+
+
 @contextmanager
 def serving(key: str) -> Iterator[Server]:
     """A server on a free port for as long as this lasts. Raises ServerProblem when it does not start."""
@@ -65,7 +73,7 @@ def serving(key: str) -> Iterator[Server]:
         port = _free_port()
         process = subprocess.Popen(
             [sys.executable, settings.BASE_DIR / "manage.py", "serve", "--port", str(port)],
-            env={**os.environ, "DATABASE_URL": conninfo(), "SEGMENTER_DATA_DIR": str(settings.DATA_DIR)},
+            env={**os.environ, **_server_environment()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -44,6 +44,15 @@ _PREVIEWED = success(
     samples=lists(OBJECT),
 )
 _RENDERED = replace(_PREVIEWED, other={_LINES: TEXT})
+
+
+def _import(description: str) -> Answer:
+    return success("import", ref("Import"), description)
+
+
+_START = Operation(
+    NATIVE, "", {202: _import("A worker takes it in, from where it was left.")}, errors=(400, 409, 413, 415)
+)
 _TOTALS = dict.fromkeys(("count", "created", "updated", "unchanged", "error"), COUNT)
 _PIN = Operation(
     NATIVE,
@@ -64,6 +73,28 @@ _PIN = Operation(
 )
 
 OPERATIONS: dict[str, Operation] = {
+    "GET /api/contacts/{contact}/data": Operation(
+        NATIVE,
+        "Retrieve all that is kept of one person",
+        {200: success("contact", OBJECT, "At one moment.", pins=lists(OBJECT), segments=lists(OBJECT))},
+    ),
+    "DELETE /api/contacts/{contact}": Operation(
+        NATIVE,
+        "Erase one person everywhere",
+        dict.fromkeys(
+            (200, 202),
+            success(
+                "contactId",
+                TEXT,
+                "How many rows of what were erased; 202 where something is still to do.",
+                erased=OBJECT,
+                namedIn=lists(TEXT),
+                stillToDo=lists(TEXT),
+                dryRun=FLAG,
+            ),
+        ),
+        query={"dryRun": {"enum": ["true", "false"]}},
+    ),
     "GET /api/segments/{segment_id}/explain/{contact}": Operation(
         NATIVE, "Explain why somebody is in a segment or not", {200: _EXPLANATION}
     ),
@@ -223,4 +254,44 @@ OPERATIONS: dict[str, Operation] = {
         ),
         examples={"one": {"template": "Hello {{firstName|there}}, your code is {{coupon}}."}},
     ),
+    "POST /api/workspaces/{workspace_id}/imports": Operation(
+        NATIVE,
+        "Import a file of contacts",
+        {
+            202: replace(
+                _import("It is kept, and taken in by a worker."), headers={"Location": "Where to ask about it."}
+            )
+        },
+        description="A form with the file and options, or the file itself with options in the query.",
+        body=shape(
+            {"file": {"type": "string", "format": "binary"}},
+            key={**TEXT, "description": "The column that says who is who."},
+            mapping={**OBJECT, "description": "Column to property; - leaves it out."},
+            policies={**OBJECT, "description": "Column to overwrite, keep or append."},
+            dates={**OBJECT, "description": "Column to a form like dd/MM/yyyy."},
+            encoding=TEXT,
+            delimiter=TEXT,
+            format={"enum": ["csv", "ndjson"]},
+            dryRun=FLAG,
+            start={**FLAG, "description": "false: only keep the file and propose a mapping."},
+        ),
+        media=("multipart/form-data", "text/csv", _LINES),
+    ),
+    "GET /api/workspaces/{workspace_id}/imports": Operation(
+        NATIVE,
+        "List imports, the newest first",
+        {200: success("imports", lists(ref("Import")), "A page.", searchAfter=nullable(ID))},
+        query={"limit": {**LIMIT, "description": "1 to 100; 20 if left out."}, "searchAfter": AFTER},
+    ),
+    "GET /api/imports/{import_id}": Operation(NATIVE, "Ask about an import", {200: _import("How far it has come.")}),
+    "GET /api/imports/{import_id}/rejects": Operation(
+        NATIVE,
+        "The rows that were not taken, and why",
+        {200: Answer("Line, column, value, reason.", TEXT, media=("text/csv",), headers=_FILE)},
+    ),
+    "POST /api/imports/{import_id}/cancel": Operation(
+        NATIVE, "Stop an import", {200: _import("What was written stays.")}, errors=(409,)
+    ),
+    "POST /api/imports/{import_id}/start": replace(_START, summary="Start an import that waits for it"),
+    "POST /api/imports/{import_id}/resume": replace(_START, summary="Go on with an import that has stopped"),
 }

@@ -173,6 +173,29 @@ SCHEMAS: dict[str, Json] = {
             "problems": lists(ref("Problem")),
         }
     ),
+    "Import": shape(
+        {
+            "_id": ID,
+            "workspaceId": ID,
+            "state": TEXT,
+            "fileName": TEXT,
+            "size": COUNT,
+            "options": OBJECT,
+            "dryRun": FLAG,
+            "columns": lists(ANYTHING),
+            "remarks": lists(ANYTHING),
+            "problems": lists(ANYTHING),
+            "checkedRows": COUNT,
+            "rows": nullable(COUNT),
+            "doneRows": COUNT,
+            **dict.fromkeys(("created", "updated", "unchanged", "duplicates", "rejected"), COUNT),
+            "rowsPerSecond": nullable(COUNT),
+            "secondsLeft": nullable(COUNT),
+            "createdAt": MOMENT,
+            "updatedAt": MOMENT,
+            "endedAt": nullable(MOMENT),
+        }
+    ),
     # Segmenter
     "SegmenterError": shape({"statusCode": COUNT, "message": TEXT}, error=TEXT),
     # Tiledesk

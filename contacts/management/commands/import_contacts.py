@@ -1,37 +1,41 @@
 """manage.py import_contacts: bring people from a CSV file into a workspace."""
 
-import csv
 import os
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, OutputWrapper
+from django.db import DatabaseError
 
-from contacts import catalogue
+from contacts import catalogue, importjobs, imports, uploads
 from contacts.csvfile import Skipped
-from contacts.imports import Outcome, Survey, Watcher, import_contacts
-from contacts.mapping import KEYS, Column, Plan
+from contacts.guesses import Undated
+from contacts.importjobs import FORMATS, Options, Outcome, format_of
+from contacts.imports import Survey, Watcher
+from contacts.mapping import KEYS, Column, Plan, Policy
+from contacts.models import ImportJob
 from contacts.schema import CUSTOM
 from workspaces.commands import find_workspace, refuse, refuse_problems, rejects_file
-from workspaces.problems import Invalid, listed
+from workspaces.problems import Conflict, Invalid, listed
 
+BY = "manage.py"
 MOST_SHOWN = 20
 
 
 class Command(BaseCommand):
     help = (
-        "Add the people of a CSV file to a workspace and bring those who are there up to date. Blank cells say "
-        "nothing. Safe to run again: what is there already is left as it is."
+        "Add the people of a CSV or NDJSON file to a workspace and bring those who are there up to date. Blank cells "
+        "say nothing. Safe to run again: what is there already is left as it is. Safe to interrupt: --resume goes on."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("workspace", help="its id or its exact name")
-        parser.add_argument("file", metavar="FILE.csv")
-        parser.add_argument("--key", required=True, metavar="COLUMN", help=f"says who is who: {listed(KEYS)}")
+        parser.add_argument("workspace", nargs="?", help="its id or its exact name")
+        parser.add_argument("file", nargs="?", metavar="FILE")
+        parser.add_argument("--key", metavar="COLUMN", help=f"says who is who: {listed(KEYS)}")
         parser.add_argument(
             "--map",
             action="append",
@@ -39,50 +43,111 @@ class Command(BaseCommand):
             metavar="COLUMN=PROPERTY",
             help="a built-in, customProperties.x, substitutionTags.x or the name of a custom property; - leaves it out",
         )
+        parser.add_argument(
+            "--policy",
+            action="append",
+            default=[],
+            metavar="COLUMN=POLICY",
+            help=f"what becomes of what somebody has already: {listed(Policy)} (to a list)",
+        )
+        parser.add_argument(
+            "--date", action="append", default=[], metavar="COLUMN=PATTERN", help="how its dates look, like dd/MM/yyyy"
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
+        parser.add_argument("--resume", metavar="IMPORT", help="go on with an import that was interrupted or tried out")
         parser.add_argument("--rejects", metavar="FILE", help="write the rows that were not taken, and why, as CSV")
+        parser.add_argument("--format", choices=FORMATS, help="as the file's name ends, if left out")
         parser.add_argument("--encoding", metavar="E", help="UTF-8 or UTF-16 if left out, as the file begins")
         parser.add_argument("--delimiter", metavar="D", help="found in the header if left out; tab may be written out")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        workspace = find_workspace(options["workspace"])
         started = time.monotonic()
         try:
-            with opened(options["file"]) as file, rejects_file(apart(options["rejects"], options["file"])) as rejects:
-                reporter = Reporter(self.stdout, self.stderr, rejects, options["verbosity"])
-                outcome = import_contacts(
-                    workspace,
-                    file,
-                    options["key"],
-                    mapping(options["map"]),
-                    encoding=options["encoding"],
-                    delimiter={"tab": "\t", "\\t": "\t"}.get(options["delimiter"], options["delimiter"]),
-                    dry_run=options["dry_run"],
-                    watcher=reporter,
-                )
+            with _job(options) as (job, file):
+                self.run(job, file, options, started)
         except Invalid as error:
             refuse_problems(error)
-        reporter.finish()
-        if options["dry_run"]:
+        except Conflict as error:
+            refuse(str(error), status=1)
+
+    def run(self, job: ImportJob, file: BinaryIO, options: dict[str, Any], started: float) -> None:
+        with rejects_file(apart(options["rejects"], job.path)) as rejects:
+            reporter = Reporter(self.stdout, self.stderr, options["verbosity"], listed_all=rejects is not None)
+            try:
+                outcome = imports.run(job, file, reporter)
+            except imports.Cancelled:
+                refuse(f"Import {job.pk} was cancelled; what it has written stays.", status=1)
+            except (DatabaseError, KeyboardInterrupt) as error:
+                advice = f"What was written is counted; go on with: manage.py import_contacts --resume {job.pk}"
+                refuse(f"The import was interrupted{f' ({error})'.rstrip() if str(error) else ''}. {advice}", status=1)
+            reporter.finish()
+            for text in importjobs.rejects(job) if rejects else ():
+                rejects.write(text)  # type: ignore[union-attr]
+        if job.dry_run:
             self.stdout.write("Nothing was written: this was a dry run.")
+            self.stdout.write(f"To do it: manage.py import_contacts --resume {job.pk}")
         else:
-            catalogue.keep(workspace)
+            catalogue.keep(job.workspace)
         self.stdout.write(summary(outcome, time.monotonic() - started))
         if outcome.rows and outcome.rejected == outcome.rows:
             refuse("Every row was rejected.", status=1)
 
 
-def mapping(pairs: list[str]) -> dict[str, str]:
-    """COLUMN=PROPERTY, cut at the last equals sign."""
-    targets: dict[str, str] = {}
-    for pair in pairs:
-        column, equals, target = pair.rpartition("=")
-        if not equals or not target:
-            refuse(f"--map {pair}: write COLUMN=PROPERTY, or COLUMN=- to leave the column out.")
-        if column in targets:
-            refuse(f"--map {pair}: {column} is mapped twice.")
-        targets[column] = target
-    return targets
+@contextmanager
+def _job(options: dict[str, Any]) -> Iterator[tuple[ImportJob, BinaryIO]]:
+    """The import that is asked for, and its file."""
+    if options["resume"]:
+        with _resumed(options["resume"], options["file"] or options["workspace"]) as found:
+            yield found
+        return
+    if not options["workspace"] or not options["file"]:
+        refuse("Name the workspace and the file, or --resume IMPORT.")
+    workspace = find_workspace(options["workspace"])
+    how = Options(
+        key=options["key"] or "",
+        mapping=pairs("--map", options["map"]),
+        policies=pairs("--policy", options["policy"]),
+        dates=pairs("--date", options["date"]),
+        encoding=options["encoding"],
+        delimiter={"tab": "\t", "\\t": "\t"}.get(options["delimiter"], options["delimiter"]),
+        format=options["format"] or format_of(options["file"]),
+    )
+    if not how.key:
+        refuse(f"Say with --key which column tells people apart: {listed(KEYS)}.")
+    path = str(Path(options["file"]).absolute())
+    with opened(options["file"]) as file:
+        yield importjobs.create(workspace, file, how, path=path, started_by=BY, dry_run=options["dry_run"]), file
+
+
+@contextmanager
+def _resumed(pk: str, path: str | None) -> Iterator[tuple[ImportJob, BinaryIO]]:
+    job = ImportJob.objects.select_related("workspace").filter(pk=pk).first()
+    if job is None:
+        refuse(f"There is no import {pk}.")
+    with opened(path or job.path) if path or job.path else uploads.opened(job) as file:
+        importjobs.check_same(job, file)
+        importjobs.restart(job)
+        yield job, file
+
+
+def pairs(option: str, words: list[str]) -> dict[str, str]:
+    """COLUMN=SOMETHING, cut at the last equals sign."""
+    found: dict[str, str] = {}
+    for word in words:
+        column, equals, what = word.rpartition("=")
+        if not equals or not what:
+            refuse(f"{option} {word}: write {EXAMPLES[option]}.")
+        if column in found:
+            refuse(f"{option} {word}: {column} is mapped twice.")
+        found[column] = what
+    return found
+
+
+EXAMPLES = {
+    "--map": "COLUMN=PROPERTY, or COLUMN=- to leave the column out",
+    "--policy": f"COLUMN=POLICY, with {listed(Policy)}",
+    "--date": "COLUMN=PATTERN, like Since=dd/MM/yyyy",
+}
 
 
 @contextmanager
@@ -130,40 +195,39 @@ def arrow(column: Column) -> str:
 class Reporter(Watcher):
     """Says what happens as it happens on a terminal; keeps the first rows that were not taken for the end."""
 
-    def __init__(self, stdout: OutputWrapper, stderr: OutputWrapper, rejects: TextIO | None, verbosity: int) -> None:
-        self.stdout, self.stderr, self.verbosity = stdout, stderr, verbosity
-        self.rejects = csv.writer(rejects) if rejects else None
+    def __init__(self, stdout: OutputWrapper, stderr: OutputWrapper, verbosity: int, *, listed_all: bool) -> None:
+        self.stdout, self.stderr, self.verbosity, self.listed_all = stdout, stderr, verbosity, listed_all
         self.shown: dict[bool, list[Skipped]] = {False: [], True: []}
         self.counts = {False: 0, True: 0}
-        self.total, self.began = 0, 0.0
-        if self.rejects:
-            self.rejects.writerow(["line", "column", "value", "reason"])
+        self.total, self.before, self.began = 0, 0, 0.0
 
     def checked(self, rows: int) -> None:
         self.progress(f"{rows:,} rows checked")
 
-    def surveyed(self, survey: Survey) -> None:
+    def surveyed(self, survey: Survey, position: int) -> None:
         self.progress("")
-        self.total, self.began = survey.rows, time.monotonic()
+        self.total, self.before, self.began = survey.rows, position, time.monotonic()
         for line in described(survey.plan) if self.verbosity > 0 else ():
             self.stdout.write(line)
-        for doubt in survey.doubts if self.verbosity > 1 else ():
-            self.stdout.write(str(doubt))
+        for doubt in survey.doubts:
+            if self.verbosity > 1 or isinstance(doubt, Undated):
+                self.stdout.write(str(doubt))
+        if position:
+            self.stdout.write(f"Going on after {position:,} rows.")
 
     def skipped(self, row: Skipped) -> None:
         self.counts[row.replaced] += 1
         if self.counts[row.replaced] <= MOST_SHOWN:
             self.shown[row.replaced].append(row)
-        if self.rejects:
-            self.rejects.writerow([row.line, row.column, row.value, row.reason])
 
     def written(self, outcome: Outcome) -> None:
-        rate = outcome.rows / max(time.monotonic() - self.began, 0.001)
-        self.progress(f"{outcome.rows:,} of {self.total:,} rows, {rate:,.0f} a second")
+        rate = (outcome.rows - self.before) / max(time.monotonic() - self.began, 0.001)
+        left = (self.total - outcome.rows) / max(rate, 1)
+        self.progress(f"{outcome.rows:,} of {self.total:,} rows, {rate:,.0f} a second, {clock(left)} left")
 
     def progress(self, text: str) -> None:
         if self.stderr.isatty():
-            self.stderr.write(f"\r{text:<60}\r", ending="")
+            self.stderr.write(f"\r{text:<70}\r", ending="")
             self.stderr.flush()
 
     def finish(self) -> None:
@@ -172,4 +236,10 @@ class Reporter(Watcher):
             for row in rows:
                 self.stderr.write(str(row))
             if more := self.counts[replaced] - len(rows):
-                self.stderr.write(f"and {more:,} more{'' if self.rejects else '; --rejects FILE writes them all'}")
+                advice = "" if self.listed_all else "; --rejects FILE writes them all"
+                self.stderr.write(f"and {more:,} more{advice}")
+
+
+def clock(seconds: float) -> str:
+    """1:05"""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"

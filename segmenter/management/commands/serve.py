@@ -1,4 +1,4 @@
-"""manage.py serve: the HTTP service, its static files and the background refresh, from one command."""
+"""manage.py serve: the HTTP service, its static files, the background refresh and a worker, from one command."""
 
 import multiprocessing
 import os
@@ -13,6 +13,7 @@ from granian.constants import Interfaces
 from granian.server import Server
 
 from contacts import refresher
+from contacts.worker import Worker
 
 THREADS_A_WORKER = 4
 
@@ -38,7 +39,7 @@ def serve(host: str, port: int, workers: int) -> None:
     _check_free(host, port)
     # Polars is multi-threaded: a worker forked from a process that has used it may hang.
     multiprocessing.set_start_method("spawn", force=True)
-    stopped = refresher.start()
+    stopped, worker = refresher.start(), Worker()
     try:
         Server(
             "segmenter.wsgi:application",
@@ -52,6 +53,7 @@ def serve(host: str, port: int, workers: int) -> None:
         ).serve()
     finally:
         stopped.set()
+        worker.stop()
 
 
 def _check_free(host: str, port: int) -> None:

@@ -6,17 +6,14 @@ from datetime import tzinfo
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db.models import Q, Value
-from django.db.models.functions import Lower
 
-from contacts.models import Contact, Status, contact_id, wire_id
+from contacts.commands import called, find_contact
 from segments import explanations
 from segments.commands import find_segment
 from segments.references import Wanted
 from segments.rules.explain import Denial, Explanation, Group, Leaf, Membership, Node, Pinned
 from segments.rules.words import moment_in_words
-from workspaces.commands import refuse, refuse_problems
-from workspaces.models import Workspace
+from workspaces.commands import refuse_problems
 from workspaces.problems import Invalid
 
 MARKS = {True: "✓", False: "✗"}
@@ -33,7 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         segment = find_segment(options["segment"])
-        contact = find_contact(segment.workspace, options["contact"])
+        contact = find_contact(segment.workspace.contacts.all(), options["contact"])
         try:
             found = explanations.explain(segment.workspace, Wanted(segment.tree, segment), contact.pk)
         except Invalid as error:
@@ -42,28 +39,6 @@ class Command(BaseCommand):
         for line in lines(found, segment.workspace.zone):
             self.stdout.write(line)
         self.stdout.write(f"\n{found.why}\n{'in' if found.is_in else 'out'}")
-
-
-def find_contact(workspace: Workspace, text: str) -> Contact:
-    """A contact by its id as APIs write it, else by its number, e-mail address or external id."""
-    if (pk := contact_id(text)) is not None:
-        named = Q(pk=pk)
-    else:
-        # PostgreSQL lowers both sides, as wherever people are found by their e-mail.
-        named = (~Q(email="") & Q(lowered=Lower(Value(text)))) | (~Q(external_id="") & Q(external_id=text))
-        if text.isascii() and text.isdigit() and len(text) < 20 and (pk := contact_id(wire_id(int(text)))):
-            named |= Q(pk=pk)
-    found = list(workspace.contacts.alias(lowered=Lower("email")).filter(named)[:20])
-    if len(found) == 1:
-        return found[0]
-    several = "\n".join(["There are several people for that; use an id:", *(f"  {called(each)}" for each in found)])
-    return refuse(several if found else f"There is nobody with the id, e-mail address or external id {text}.")
-
-
-def called(contact: Contact) -> str:
-    """Name, e-mail address and id."""
-    trashed = "in the trash" if contact.lifecycle == Status.TRASHED else ""
-    return "  ".join(filter(None, [contact.full_name, contact.email, contact.wire_id, trashed]))
 
 
 # --- the tree ------------------------------------------------------------------------------------------------------

@@ -247,6 +247,7 @@ export class Editor {
   }
 
   replace(json, label) {
+    Combobox.flush();
     this.apply(tree.open(json), label, null);
   }
 
@@ -367,7 +368,9 @@ export class Editor {
     return this.words.choices.segments
       .filter((each) => each.id !== this.segment && each.name.toLowerCase().includes(wanted))
       .slice(0, 50)
-      .map((each) => ({ label: each.name, value: each.id }));
+      .map((each) => ({
+        label: each.name, value: each.id, unavailable: each.circular, detail: each.circular ? "needs this segment: a circle" : "",
+      }));
   }
 }
 

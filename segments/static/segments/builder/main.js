@@ -1,6 +1,7 @@
 // The rule builder on a segment's page, in place of the text field that is there without it.
 
 import { h, Live } from "./dom.js";
+import { KeptDraft } from "./draft.js";
 import { Editor } from "./editor.js";
 import { Panel } from "./panel.js";
 import { Saving } from "./saving.js";
@@ -21,12 +22,13 @@ function startsFrom() {
 
 async function start(workspace) {
   const server = new Server(`${data.live}${workspace}/`);
-  const words = new Words(await server.get("choose"));
+  const words = new Words(await server.get("choose", { segment: data.segment ?? "" }));
   const host = h("div", { class: "seg-rule" });
   const { segment, contacts } = data;
   const editor = new Editor({ json: startsFrom(), segment, words, server, live, element: host, changed: (how) => changed(how) });
   const panel = new Panel({ editor, server, live, segment, contacts });
-  const saving = new Saving({ form, editor, live, textarea });
+  const draft = new KeptDraft(segment ?? workspace, form.querySelector("[name=seen]")?.value);
+  const saving = new Saving({ form, editor, live, textarea, draft });
   const undo = h("button", { type: "button", class: "seg-small", id: "seg-undo", onclick: () => editor.step("undo") }, "Undo");
   const redo = h("button", { type: "button", class: "seg-small", id: "seg-redo", onclick: () => editor.step("redo") }, "Redo");
 
@@ -40,12 +42,13 @@ async function start(workspace) {
   }
   function changed(how) {
     buttons();
+    if (!editor.waiting.length) saving.settled();
     saving.show();
     panel.changed(how);
   }
 
   const main = h("div", { class: "seg-main" },
-    h("div", { class: "seg-tools" }, h("h2", { id: "seg-title" }, "Rule"), undo, redo), host);
+    h("div", { class: "seg-tools" }, h("h2", { id: "seg-title" }, "Rule"), undo, redo), host, keyboardHelp());
   const builder = h("section", { class: "seg-builder", "aria-labelledby": "seg-title" }, h("div", { class: "seg-columns" }, main, panel.element));
   textarea.closest("fieldset").after(builder);
   document.body.classList.add("with-builder");
@@ -63,8 +66,28 @@ async function start(workspace) {
     form.requestSubmit(form.querySelector("[name=_continue]"));
   });
   editor.rows.draw();
+  const banner = draft.offer((kept) => {
+    for (const [id, value] of Object.entries(kept.fields)) document.getElementById(id).value = value;
+    editor.replace(kept.rule, "use the changes from before");
+    saving.show();
+  });
+  if (banner) builder.prepend(banner);
   changed({ typing: false });
   return { builder, saving };
+}
+
+const KEYS = [
+  ["Ctrl or ⌘ + S", "save"],
+  ["Ctrl or ⌘ + Z, with Shift", "undo, redo, where the cursor is in no text"],
+  ["↓ in a field with a list", "open the list; Enter takes, Esc closes, Esc again restores"],
+  ["Backspace in an empty value field", "go to the last value; again removes it"],
+  ["Alt + ↑ or ↓ on ⋮", "move the condition or group"],
+  ["Delete on ⋮", "remove it"],
+];
+
+function keyboardHelp() {
+  const rows = KEYS.map(([keys, does]) => h("div", {}, h("dt", {}, keys), h("dd", {}, does)));
+  return h("details", { class: "seg-keys" }, h("summary", {}, "Keyboard"), h("dl", {}, rows));
 }
 
 // A new segment's workspace is chosen first; another one has other properties, so the rule starts again.

@@ -7,10 +7,11 @@ import { answer, token } from "./server.js";
 import { write } from "./tree.js";
 
 export class Saving {
-  constructor({ form, editor, live, textarea }) {
-    Object.assign(this, { form, editor, live, textarea });
+  constructor({ form, editor, live, textarea, draft }) {
+    Object.assign(this, { form, editor, live, textarea, draft });
     this.fields = [...form.querySelectorAll("#id_name, #id_description, #id_workspace")];
     this.title = document.title;
+    this.untouched = textarea.value;
     this.summary = h("div", { class: "seg-summary", tabIndex: -1, hidden: true });
     this.unsaved = h("span", { class: "seg-unsaved" });
     this.discard = h("button", { type: "button", class: "seg-link", hidden: true, onclick: () => this.discarded() }, "Discard");
@@ -47,6 +48,8 @@ export class Saving {
     this.discard.hidden = !this.editor.history.changes;
     this.bar.classList.toggle("seg-dirty", changes > 0);
     document.title = changes ? `• ${this.title}` : this.title;
+    if (changes) this.draft.keep(write(this.editor.root), this.fields);
+    else this.draft.drop();
   }
 
   discarded() {
@@ -57,13 +60,15 @@ export class Saving {
   // The rule goes into the text field only where it was changed: what a client once sent is echoed until then.
   fill(places) {
     const rule = write(this.editor.root, places);
-    if (this.editor.root === this.editor.history.saved) return;
-    this.textarea.value = rule === null ? "" : JSON.stringify({ version: 1, rule });
+    const changed = rule === null ? "" : JSON.stringify({ version: 1, rule });
+    this.textarea.value = this.editor.root === this.editor.history.saved ? this.untouched : changed;
   }
 
   async submitted(event, more = {}) {
     event?.preventDefault();
+    if (this.isSaving) return;
     Combobox.flush();
+    this.settled();
     const button = event?.submitter?.name ?? this.button ?? "_continue";
     this.button = button;
     const waiting = this.editor.waiting;
@@ -74,15 +79,24 @@ export class Saving {
     }
     const places = new Map();
     this.fill(places);
+    if (this.form.querySelector("[name=_popup]")) {
+      this.isLeaving = true; // the window that opened this one waits for the page that comes back
+      this.form.append(h("input", { type: "hidden", name: button, value: "1" }));
+      HTMLFormElement.prototype.submit.call(this.form);
+      return;
+    }
     const body = new FormData(this.form);
     body.set("csrfmiddlewaretoken", token());
     body.set(button, "1");
     for (const [name, value] of Object.entries(more)) body.set(name, value);
+    this.isSaving = true;
     try {
       const { location } = await answer(await fetch(this.form.action || window.location.href, { method: "POST", body, headers: { Accept: "application/json" } }));
       this.isLeaving = true;
+      this.draft.drop();
       window.location.assign(location);
     } catch (error) {
+      this.isSaving = false;
       this.refused(error, places);
     }
   }
@@ -104,9 +118,9 @@ export class Saving {
       }
       this.told(body, places);
     } else {
-      const words = error.name === "TypeError"
-        ? "Not connected. Your changes are kept on this page." : status === 401
-        ? "You are signed out. Sign in in another tab, then press Save again." : "The server could not save this. Your changes are kept on this page; try again.";
+      const words = status === 401
+        ? "You are signed out. Sign in in another tab, then press Save again."
+        : `${error.name === "TypeError" ? "Not connected." : error.message} Your changes are kept on this page.`;
       this.summarise([{ text: words }], "Not saved");
       this.live.warn(words);
     }

@@ -43,12 +43,9 @@ export class Server {
 export async function answer(response) {
   const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
   const body = isJson ? await response.json() : {};
-  if (!isJson) {
-    const signedOut = response.redirected || response.status === 403;
-    throw new Refused(signedOut ? 401 : response.status, {
-      message: signedOut ? "You are signed out. Sign in in another tab, then try again." : "The server could not answer.",
-    });
-  }
+  if (response.redirected) throw new Refused(401, { message: "You are signed out. Sign in in another tab, then try again." });
+  if (response.status === 403) throw new Refused(403, { message: "You may not do this any more." });
+  if (!isJson) throw new Refused(response.status, { message: "The server could not answer." });
   if (!response.ok) throw new Refused(response.status, body);
   return body;
 }
