@@ -159,6 +159,18 @@ def test_a_name_that_is_nobodys_is_marked_at_its_place_and_put_right(message):
     assert message.css("#text").get_attribute("value") == "🎉 Hi {{coupon|x}} and {{ no"
 
 
+def test_a_message_is_written_put_right_and_read_by_keyboard_alone(message):
+    message.driver.execute_script("document.querySelector('#text').focus()")
+    message.keys("Hi {{cupon}}")
+    message.sees("Did you mean", ".marks")
+    message.tab_to("Use coupon").send_keys(Keys.ENTER)
+    message.sees("coupon is missing for 25%", ".coverage")
+    assert message.focused().get_attribute("id") == "text"
+    assert message.focused().get_attribute("value") == "Hi {{coupon}}"
+    message.tab_to("Next person").send_keys(Keys.ENTER, Keys.ENTER)
+    message.sees("3 of 5", ".turning")
+
+
 def test_names_are_put_in_from_the_list(message):
     message.css("summary").click()
     message.css("#text").send_keys("Hi ")

@@ -5,6 +5,10 @@ import re
 import pytest
 from django.urls import reverse
 
+from segments import drafts
+from segments.drafts import Draft
+from segments.rules.tree import All
+
 pytestmark = pytest.mark.django_db
 
 
@@ -25,3 +29,15 @@ def test_pages_hold_no_script_and_no_style_of_their_own(admin_client, shop):
         assert all('type="application/json"' in attributes for attributes in inline), name
         assert not re.search(r"<style|\sstyle=|\son\w+=", shown), name
         assert not re.search(r"""(src|href)=["'](https?:)?//""", shown), name
+
+
+def test_a_page_may_show_more_but_never_runs_what_stands_in_it(admin_client, shop):
+    segment = drafts.create(shop, Draft("All", All(), rule_given=True))
+    for address in ("/api/docs", f"/admin/segments/segment/{segment.pk}/message/"):
+        policy = admin_client.get(address).headers["Content-Security-Policy"]
+        directives = dict(each.split(" ", 1) for each in policy.split("; "))
+        assert directives["default-src"] == "'self'"
+        assert directives["img-src"] == "'self' data:"
+        assert not directives.keys() & {"script-src", "script-src-elem", "connect-src"}
+        shown = admin_client.get(address).content.decode()
+        assert not re.search(r"<script(?![^>]* src=)[^>]*>|\son\w+=", shown), address
