@@ -19,6 +19,7 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from contacts import conversion, keys, properties, upserts
 from contacts.builtin import BUILTIN
