@@ -136,6 +136,7 @@ class UsedInRules(ScopedAdmin):
             return super().delete_view(request, object_id)  # which says so
         form = DeletionForm(request.POST or None, others=self.others(obj))
         if form.is_valid() and (done := self.deleted(request, obj, form)):
+            refresh(obj.workspace)
             self.message_user(request, f"{obj} is deleted: {done}.", messages.SUCCESS)
             return HttpResponseRedirect(reverse(f"admin:contacts_{self.opts.model_name}_changelist"))
         trial, broken = self.trial(obj)

@@ -23,7 +23,8 @@ def pro(shop):
     SubstitutionTag.objects.create(workspace=shop, tag="coupon", fallback="NONE")
     for name in ("Ana", "Bo", "Cem", "Dov", "Eva", "Fay"):
         add(shop, name, plan="pro")
-    Contact.objects.filter(first_name="Ana").update(substitution_tags={"coupon": "<b>&"})
+    # Two of six, so that one is among any five.
+    Contact.objects.filter(first_name__in=["Ana", "Eva"]).update(substitution_tags={"coupon": "<b>&"})
     return drafts.create(shop, Draft("Pro", custom("plan", "is", "pro"), rule_given=True))
 
 
@@ -51,12 +52,12 @@ def test_a_guest_sees_the_message_as_five_people_would_read_it(gus, pro):
     page = shown(gus, pro, text="Dear {{firstName}},\r\n{{coupon}} {{plan}}")
     read = re.findall(r'<div class="read"[^>]*>([^<]*)</div>', page)
     assert len(read) == 5
-    assert set(read) <= {f"Dear {name},\nNONE pro" for name in ("Bo", "Cem", "Dov", "Eva", "Fay")} | {
-        "Dear Ana,\n&lt;b&gt;&amp; pro"
-    }
+    with_coupon = {f"Dear {name},\n&lt;b&gt;&amp; pro" for name in ("Ana", "Eva")}
+    assert set(read) <= {f"Dear {name},\nNONE pro" for name in ("Bo", "Cem", "Dov", "Fay")} | with_coupon
+    assert set(read) & with_coupon
     said = words(page)
     assert "firstName: everybody has it" in said
-    assert "coupon is missing for 83%: the fallback is used for 5 people" in said
+    assert "coupon is missing for 67%: the fallback is used for 4 people" in said
     assert "5 of 6 people, picked at random" in said
     assert "Dear {{firstName}},\n{{coupon}} {{plan}}" in html.unescape(page)  # still in the field
 
@@ -81,7 +82,7 @@ def test_as_html_values_are_escaped_and_the_message_stands_in_a_frame_without_sc
     frames = re.findall(r'<iframe sandbox title="[^"]*" srcdoc="([^"]*)"></iframe>', page)
     assert len(frames) == 5
     read = {html.unescape(each) for each in frames}
-    assert read <= {f'<p style="color: red">{each}</p><script>x()</script>' for each in ("NONE", "&lt;b&gt;&amp;")}
+    assert read == {f'<p style="color: red">{each}</p><script>x()</script>' for each in ("NONE", "&lt;b&gt;&amp;")}
     assert "<script>x()" not in page
 
 
@@ -93,7 +94,9 @@ def test_what_changes_while_somebody_types_comes_alone(gus, pro):
 
 def test_nobody_and_what_cannot_be_said(gus, pro, shop, monkeypatch):
     nobody = drafts.create(shop, Draft("None", custom("plan", "is", "none"), rule_given=True))
-    assert "Nobody is in None now" in words(shown(gus, nobody, text="{{plan}}"))
+    said = words(shown(gus, nobody, text="{{plan}}"))
+    assert "Nobody is in None now" in said
+    assert "everybody" not in said
     assert "is longer than 100,000 characters" in words(shown(gus, pro, text="x" * 100_001))
 
     def busy(*args, **options):
