@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from django.db import connection
+import psycopg
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -43,6 +44,9 @@ class Options:
     delimiter: str | None = None
     format: str = "csv"
 
+
+# What a lost connection to PostgreSQL looks like: Django's errors, and those of cursors that are not Django's.
+LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 FORMATS = ("csv", "ndjson")
 

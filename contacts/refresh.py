@@ -25,7 +25,7 @@ from workspaces.models import Workspace
 
 DELTA = 0  # the `first_id` of the delta; contact ids begin at 1
 ROWS_A_FETCH = 16_384  # more are slower: their texts leave the processor's caches on both sides
-ROOM_WITHIN_IMPORTS = 131_072  # contacts in the delta: it is rewritten with every batch, chunks with every sixth
+ROOM_WITHIN_IMPORTS = 65_536  # contacts in the delta: it is rewritten with every batch, chunks with every sixth
 MANY = 50_000  # marks, after whose deletion it is worth clearing away what is left of them
 
 
