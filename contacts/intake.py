@@ -21,6 +21,7 @@ from contacts.mapping import Column, Plan, Policy
 from contacts.schema import CUSTOM
 from contacts.staging import Raced
 
+MANY_KEYS = 8 * keys.STRIPES
 LINE, CONTACT = "line", "contact_id"
 _TYPES = {LINE: "bigint", CONTACT: "bigint", "tags": "text[]", "substitution_tags": "jsonb", "profile": "jsonb"}
 _TYPES["custom"] = "jsonb"
@@ -81,9 +82,12 @@ def _first_and_last(names: pl.Series) -> dict[str, pl.Series]:
 
 def write(cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, rows: pl.DataFrame) -> Written:
     """In the caller's transaction, which holds the types. No two rows name the same key. Raises Raced."""
-    field = BUILTIN[plan.key_column.reference].column
-    keys.hold(workspace_id, [(plan.key_column.reference, key) for key in rows[field]])
-    if plan.key_column.reference == "externalId":
+    reference = plan.key_column.reference
+    if len(rows) > MANY_KEYS:
+        keys.hold_all(workspace_id, reference)
+    else:
+        keys.hold(workspace_id, [(reference, key) for key in rows[BUILTIN[reference].column]])
+    if reference == "externalId":
         return _write_by_external_id(cursor, workspace_id, Statements(plan), rows)
     return _write_by_others(cursor, workspace_id, Statements(plan), rows)
 

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from contacts import extract, importjobs, imports, tasks, uploads
+from contacts import extract, importjobs, imports, keys, tasks, uploads
 from contacts.importjobs import Options
 from contacts.models import Contact, ContactMark, ImportJob, ImportPart, Property
 from contacts.refresh import refresh_within
@@ -391,6 +391,23 @@ def test_an_import_does_not_wait_for_somebody_who_refreshes(shop):
         with transaction.atomic():
             assert refresh_within(cursor, shop.pk).written == 1
     assert ContactMark.objects.count() == 0
+
+
+@pytest.mark.parametrize("reference", ["externalId", "email", "phone"])
+def test_who_holds_all_keys_holds_each_and_those_of_no_other_workspace(shop, rival, reference):
+    def held(workspace, key):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '20ms'")
+            keys.hold(workspace.pk, [(reference, key)])
+
+    with psycopg.connect(connection.connection.info.dsn, password=connection.connection.info.password) as other:
+        other.execute(keys._HOLD_ALL, {"workspace": shop.pk, "reference": reference, "stripes": keys.STRIPES - 1})
+        held(rival, "ada@example.com")
+        for key in ("ada@example.com", "ADA@example.com", "x", *map(str, range(20))):
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                held(shop, key)
+        other.rollback()
+    held(shop, "x")
 
 
 # --- by command ----------------------------------------------------------------------------------------------------
