@@ -27,7 +27,7 @@ from workspaces.models import Workspace
 DELTA = 0  # the `first_id` of the delta, and below it those of what was added behind it; contact ids begin at 1
 ROWS_A_FETCH = 16_384  # more are slower: their texts leave the processor's caches on both sides
 ROOM_WITHIN_IMPORTS = 65_536  # contacts in the delta: what is more is merged with the batch that brings it
-LEAST_BEHIND = 4_096  # contacts that are worth a piece of the delta of their own
+LEAST_BEHIND = 2_048  # contacts that are worth a piece of the delta of their own
 MANY = 50_000  # marks, after whose deletion it is worth clearing away what is left of them
 
 
