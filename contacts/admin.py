@@ -18,6 +18,7 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import cached_property
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from contacts import keys, properties, upserts
 from contacts.builtin import BUILTIN
@@ -28,6 +29,8 @@ from workspaces.admin import ScopedAdmin, WorkspaceFilter, workspaces
 from workspaces.locks import lock
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem, listed
+
+admin.site.unregister(ProcrastinateJob)  # jobs of all workspaces; imports have rows of their own
 
 MOST_LISTED = 10_000  # contacts; PostgreSQL would walk through everything in front of a page farther back
 

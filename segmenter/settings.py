@@ -21,6 +21,7 @@ ALLOWED_HOSTS = environment.words("SEGMENTER_ALLOWED_HOSTS", "localhost,127.0.0.
 CSRF_TRUSTED_ORIGINS = environment.words("SEGMENTER_TRUSTED_ORIGINS", "")
 
 INSTALLED_APPS = [
+    "procrastinate.contrib.django",  # before contacts, which takes its page out of the admin
     "segmenter",
     "segments",
     "contacts",
@@ -34,7 +35,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
-    "procrastinate.contrib.django",
 ]
 
 MIDDLEWARE = [
