@@ -31,9 +31,7 @@ from workspaces.locks import lock
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem, listed
 
-# The jobs of all workspaces are nobody's concern here: an import shows how far it is. Their app stands before ours in
-# INSTALLED_APPS, so that there is something to take away.
-admin.site.unregister(ProcrastinateJob)
+admin.site.unregister(ProcrastinateJob)  # jobs of all workspaces; imports have rows of their own
 
 MOST_LISTED = 10_000  # contacts; PostgreSQL would walk through everything in front of a page farther back
 

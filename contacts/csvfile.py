@@ -19,7 +19,7 @@ from workspaces.problems import Invalid, Problem
 
 DELIMITERS = (",", ";", "\t", "|")
 MOST_COLUMNS = 5_000
-BLOCK = 2 * 2**20  # bytes read at once; a batch comes out of one
+BLOCK = 3 * 2**19  # bytes read at once; a batch comes out of one
 LONGEST_RECORD = 32 * 2**20  # bytes; past it a quote is taken to be left open
 _WITH_ASCII, _BETWEEN_LETTERS = {"utf-8", "iso8859-1", "cp1252"}, (b"", 0)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from django.db import connection
+import psycopg
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -43,6 +44,9 @@ class Options:
     delimiter: str | None = None
     format: str = "csv"
 
+
+# What a lost connection to PostgreSQL looks like: Django's errors, and those of cursors that are not Django's.
+LOST = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 FORMATS = ("csv", "ndjson")
 
@@ -152,11 +156,20 @@ def held(job: ImportJob) -> Iterator[None]:
 
 
 def is_held(job: ImportJob) -> bool:
-    """Whether somebody runs it."""
+    """Whether somebody runs it. A look alone: to try the lock would be in the way of somebody who begins just now."""
     with connection.cursor() as cursor:
-        # Held for this statement alone: a lock for the transaction, in autocommit.
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('import:' || %s, 0))", [job.pk])
-        return bool(cursor.fetchone() != (True,))
+        cursor.execute(
+            """
+            SELECT EXISTS (
+                SELECT FROM pg_locks, (SELECT hashtextextended('import:' || %s, 0) AS key) AS wanted
+                WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                AND classid::bigint = (key >> 32) & 4294967295 AND objid::bigint = key & 4294967295
+            )
+            """,
+            [job.pk],
+        )
+        return bool(cursor.fetchone() == (True,))
 
 
 def settle(job: ImportJob, state: ImportState) -> None:

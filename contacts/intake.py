@@ -21,6 +21,7 @@ from contacts.mapping import Column, Plan, Policy
 from contacts.schema import CUSTOM
 from contacts.staging import Raced
 
+MANY_KEYS = 8 * keys.STRIPES
 LINE, CONTACT = "line", "contact_id"
 _TYPES = {LINE: "bigint", CONTACT: "bigint", "tags": "text[]", "substitution_tags": "jsonb", "profile": "jsonb"}
 _TYPES["custom"] = "jsonb"
@@ -81,9 +82,12 @@ def _first_and_last(names: pl.Series) -> dict[str, pl.Series]:
 
 def write(cursor: psycopg.Cursor[Any], workspace_id: str, plan: Plan, rows: pl.DataFrame) -> Written:
     """In the caller's transaction, which holds the types. No two rows name the same key. Raises Raced."""
-    field = BUILTIN[plan.key_column.reference].column
-    keys.hold(workspace_id, [(plan.key_column.reference, key) for key in rows[field]])
-    if plan.key_column.reference == "externalId":
+    reference = plan.key_column.reference
+    if len(rows) > MANY_KEYS:
+        keys.hold_all(workspace_id, reference)
+    else:
+        keys.hold(workspace_id, [(reference, key) for key in rows[BUILTIN[reference].column]])
+    if reference == "externalId":
         return _write_by_external_id(cursor, workspace_id, Statements(plan), rows)
     return _write_by_others(cursor, workspace_id, Statements(plan), rows)
 
@@ -179,7 +183,7 @@ class Statements:
         self.fields = list(dict.fromkeys(name for column in self.columns for name in _fields(column)))
 
     def stage(self, columns: Sequence[str]) -> sql.Composed:
-        typed = (_identifier(name) + sql.SQL(f" {_type(name)}") for name in columns)
+        typed = (sql.Identifier(name) + sql.SQL(f" {_type(name)}") for name in columns)
         return sql.SQL("CREATE TEMPORARY TABLE staged ({}) ON COMMIT DROP").format(sql.SQL(", ").join(typed))
 
     def upsert(self) -> sql.Composed:
@@ -220,20 +224,20 @@ class Statements:
     def _parts(self) -> dict[str, sql.Composable]:
         said = {name: self._said(name) for name in self.fields}
         merged = {name: self._merged(name) for name in self.fields}
-        changes = (sql.SQL("{} <> contact.{}").format(value, _identifier(name)) for name, value in merged.items())
-        sets = [sql.SQL("{} = {}").format(_identifier(name), value) for name, value in merged.items()]
+        changes = (sql.SQL("{} <> contact.{}").format(value, sql.Identifier(name)) for name, value in merged.items())
+        sets = [sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in merged.items()]
         return {
-            "fields": sql.SQL(", ").join(map(_identifier, said)),
+            "fields": sql.SQL(", ").join(map(sql.Identifier, said)),
             "said": sql.SQL(", ").join(said.values()),
             "named": sql.SQL(", ").join(
-                sql.SQL("{} AS {}").format(value, _identifier(name)) for name, value in said.items()
+                sql.SQL("{} AS {}").format(value, sql.Identifier(name)) for name, value in said.items()
             ),
             "merged": sql.SQL(", ").join([*sets, sql.SQL("lifecycle = 'active', updated_at = now()")]),
             "differs": sql.SQL(" OR ").join([*changes, sql.SQL("contact.lifecycle <> 'active'")]),
         }
 
     def _said(self, name: str) -> sql.Composable:
-        return sql.SQL(f"coalesce({{}}, {_NOTHING[_type(name)]})").format(_identifier(name))
+        return sql.SQL(f"coalesce({{}}, {_NOTHING[_type(name)]})").format(sql.Identifier(name))
 
     def _merged(self, name: str) -> sql.Composable:
         if _type(name) == "jsonb":
@@ -243,17 +247,17 @@ class Statements:
         whole = name == "last_name" and any(field_of(column) == "full_name" for column in self.columns)
         witness = "first_name" if whole else name
         if policy is Policy.APPEND:
-            return sql.SQL("contacts_with_items(contact.{0}, excluded.{0})").format(_identifier(name))
+            return sql.SQL("contacts_with_items(contact.{0}, excluded.{0})").format(sql.Identifier(name))
         first, second = ("contact", "excluded") if policy is Policy.KEEP else ("excluded", "contact")
         return sql.SQL(
             f"CASE WHEN {first}.{{witness}} <> {_NOTHING[_type(name)]} THEN {first}.{{name}} ELSE {second}.{{name}} END"
-        ).format(witness=_identifier(witness), name=_identifier(name))
+        ).format(witness=sql.Identifier(witness), name=sql.Identifier(name))
 
     def _merged_object(self, name: str) -> sql.Composable:
-        merged: sql.Composable = sql.SQL("contact.{0} || excluded.{0}").format(_identifier(name))
+        merged: sql.Composable = sql.SQL("contact.{0} || excluded.{0}").format(sql.Identifier(name))
         for column in self.columns:
             if field_of(column) == name and column.policy is not Policy.OVERWRITE:
-                parts = {"field": _identifier(name), "key": _literal(_key(column)), "so_far": merged}
+                parts = {"field": sql.Identifier(name), "key": _literal(_key(column)), "so_far": merged}
                 merged = sql.SQL(_BY_POLICY[column.policy]).format(**parts)
         return merged
 
@@ -281,10 +285,6 @@ def _key(column: Column) -> str:
 
 def _type(name: str) -> str:
     return _TYPES.get(name, "text")
-
-
-def _identifier(name: str) -> sql.Identifier:
-    return sql.Identifier(name)
 
 
 def _literal(text: str) -> sql.Composable:

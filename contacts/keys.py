@@ -42,6 +42,21 @@ def hold(workspace_id: str, keys: Collection[tuple[str, str]]) -> None:
         )
 
 
+_HOLD_ALL = """
+    SELECT count(pg_advisory_xact_lock(id)) FROM (
+        SELECT hashtextextended(concat_ws(':', %(reference)s::text, %(workspace)s::text, stripe), 0) AS id
+        FROM generate_series(0, %(stripes)s) AS stripe
+        ORDER BY id OFFSET 0
+    ) AS locks
+"""
+
+
+def hold_all(workspace_id: str, reference: str) -> None:
+    """The same for every externalId, email or phone there may be: so many keys are in all stripes anyway."""
+    with extract.cursor() as cursor:
+        cursor.execute(_HOLD_ALL, {"workspace": workspace_id, "reference": reference, "stripes": STRIPES - 1})
+
+
 class Known(NamedTuple):
     """A contact as it is stored."""
 

@@ -5,6 +5,7 @@ contacts/extract.py, contacts/columns.py or contacts/migrations/0002_triggers.py
 to give wrong answers.
 """
 
+import functools
 import itertools
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,9 +24,10 @@ from contacts.extract import Ids as Ids
 from contacts.schema import Schema
 from workspaces.models import Workspace
 
-DELTA = 0  # the `first_id` of the delta; contact ids begin at 1
+DELTA = 0  # the `first_id` of the delta, and below it those of what was added behind it; contact ids begin at 1
 ROWS_A_FETCH = 16_384  # more are slower: their texts leave the processor's caches on both sides
-ROOM_WITHIN_IMPORTS = 131_072  # contacts in the delta: it is rewritten with every batch, chunks with every sixth
+ROOM_WITHIN_IMPORTS = 65_536  # contacts in the delta: what is more is merged with the batch that brings it
+LEAST_BEHIND = 2_048  # contacts that are worth a piece of the delta of their own
 MANY = 50_000  # marks, after whose deletion it is worth clearing away what is left of them
 
 NO_IDS: Ids = np.empty(0, dtype=np.int64)
@@ -144,10 +146,9 @@ class _Refresh:
         if len(written) > self.room:
             return self._take_in_many(written)
         changed = self._changed(written)
-        layer, to_chunks = _Layer.of(changed), _among(changed[ID], at_once)
-        self._merge(layer.among(to_chunks))
-        self._rewrite(DELTA, layer.among(~to_chunks), at_once)
-        too_many = len(self._stored_ids(DELTA)) > self.room
+        to_chunks = _among(changed[ID], at_once)
+        self._merge(_Layer.of(changed).among(to_chunks))
+        too_many = self._add_to_delta(changed.filter(~to_chunks), at_once) > self.room
         if too_many:
             self._merge_delta()
         return Refreshed(len(written), int(changed[GONE].sum()), merged=too_many or len(at_once) > 0)
@@ -181,9 +182,30 @@ class _Refresh:
                 for rows in fetched:
                     yield _without_empty(rows.typed(self.types, self.schema.zone))
 
+    def _add_to_delta(self, changed: pl.DataFrame, without: Ids) -> int:
+        """How many contacts it holds then. Where all of these come behind it, nothing that it holds is rewritten.
+
+        `without`: further contacts whose rows in it go.
+        """
+        delta, pieces = self._delta(), self._delta_pieces()
+        if pieces and not len(without) and len(changed) >= LEAST_BEHIND and delta.ids[-1] < changed[ID][0]:
+            for column in changed:
+                self._write_column([(min(pieces) - 1, 0, len(changed))], column)
+            return len(delta.ids) + len(changed)
+        kept, added = delta.among(~_among(delta.ids, without)), _Layer.of(changed)
+        return self._put(kept, added, pieces, lambda ids: [(DELTA, 0, len(ids))] if len(ids) else [])
+
+    def _delta(self) -> "_Layer":
+        return _behind_each_other([self._stored_layer(piece) for piece in self._delta_pieces()])
+
+    def _delta_pieces(self) -> list[int]:
+        query = "SELECT DISTINCT first_id FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id <= %s"
+        return sorted((first for (first,) in self.cursor.execute(query, [self.workspace_id, DELTA])), reverse=True)
+
     def _merge_delta(self) -> None:
-        self._merge(self._stored_layer(DELTA))
-        self._drop(DELTA)
+        self._merge(self._delta())
+        for piece in self._delta_pieces():
+            self._drop(piece)
 
     def _merge(self, changes: "_Layer") -> None:
         """Rewrite the chunks that these changed contacts belong to."""
@@ -191,7 +213,7 @@ class _Refresh:
             return
         self.cursor.execute(
             "SELECT DISTINCT first_id FROM contacts_snapshotcolumn"
-            " WHERE workspace_id = %s AND first_id <> %s ORDER BY 1",
+            " WHERE workspace_id = %s AND first_id > %s ORDER BY 1",
             [self.workspace_id, DELTA],
         )
         firsts = [first for (first,) in self.cursor]
@@ -210,36 +232,35 @@ class _Refresh:
 
     def _lies_behind_full(self, first_id: int, changed: pl.Series) -> bool:
         """Whether all of these come after a chunk that has no room for them: then it need not be rewritten."""
-        ids = self._stored_ids(first_id)
+        ids = self._stored(first_id, ID)
         return len(ids) + len(changed) > settings.SNAPSHOT_CHUNK and ids[-1] < changed[0]
 
-    def _rewrite(self, first_id: int, changes: "_Layer", without: Ids = NO_IDS) -> None:
-        """A chunk or the delta, column by column: all columns of it at once would take hundreds of megabytes.
+    def _rewrite(self, first_id: int, changes: "_Layer") -> None:
+        old, gone = self._stored_layer(first_id), changes.ids.to_numpy()
+        self._put(old.among(~_among(old.ids, gone)), changes.live(), [first_id], _cuts)
 
-        `without`: further contacts whose rows go.
+    def _put(
+        self, old: "_Layer", new: "_Layer", places: list[int], cuts_of: "Callable[[pl.Series], list[_Cut]]"
+    ) -> int:
+        """Both in the place of what lies in these places; the new counts where both have a contact.
+
+        Column by column: all columns of a chunk at once would take hundreds of megabytes.
         """
-        old, new = self._stored_layer(first_id), changes if first_id == DELTA else changes.live()
-        old = old.among(~_among(old.ids, np.append(changes.ids.to_numpy(), without)))
+        old = old.among(~_among(old.ids, new.ids.to_numpy()))
         ids = pl.concat([old.ids, new.ids])
         order = None if ids.is_sorted() else ids.arg_sort()
-        ids = ids if order is None else ids.gather(order)
-        cuts = [(DELTA, 0, len(ids))] if first_id == DELTA and len(ids) else _cuts(ids)
+        cuts = cuts_of(ids if order is None else ids.gather(order))
         for name in {ID, *old.names, *new.names}:
             column = _above(old, new, name)
-            self._drop(first_id, name)
+            for place in places:
+                self._drop(place, name)
             self._write_column(cuts, column if order is None else column.gather(order))
+        return len(ids)
 
     def _stored_layer(self, first_id: int) -> "_Layer":
         query = 'SELECT "column" FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s'
         names = {name for (name,) in self.cursor.execute(query, [self.workspace_id, first_id])}
-        return _Layer(self._stored_ids(first_id), names, lambda name: self._stored(first_id, name))
-
-    def _stored_ids(self, first_id: int) -> pl.Series:
-        return self._stored(first_id, ID) if self._is_stored(first_id) else pl.Series(ID, [], dtype=pl.Int64)
-
-    def _is_stored(self, first_id: int) -> bool:
-        query = "SELECT FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s LIMIT 1"
-        return bool(self.cursor.execute(query, [self.workspace_id, first_id]).fetchall())
+        return _Layer(self._stored(first_id, ID), names, lambda name: self._stored(first_id, name))
 
     def _stored(self, first_id: int, column: str) -> pl.Series:
         self.cursor.execute(
@@ -299,6 +320,18 @@ class _Layer:
     def live(self) -> "_Layer":
         here = self.among(~self.column(GONE)) if GONE in self.names else self
         return _Layer(here.ids, here.names - {GONE}, here.column)
+
+
+def _behind_each_other(layers: list[_Layer]) -> _Layer:
+    """As one, where each begins behind the last id of the one before it."""
+    if not layers:
+        return _Layer.of(_NOBODY)
+    return functools.reduce(
+        lambda first, second: _Layer(
+            pl.concat([first.ids, second.ids]), first.names | second.names, lambda name: _above(first, second, name)
+        ),
+        layers,
+    )
 
 
 def _above(old: _Layer, new: _Layer, name: str) -> pl.Series:

@@ -168,8 +168,8 @@ class _Found:
 
     def reading(self) -> Reading | None:
         """None if bytes that the statement named have been deleted since: then look again."""
-        chunks = [first_id for first_id, column in self.parts if column == ID and first_id != DELTA]
-        deltas = [first_id for first_id, column in self.parts if column == ID and first_id == DELTA]
+        chunks = [first_id for first_id, column in self.parts if column == ID and first_id > DELTA]
+        deltas = [first_id for first_id, column in self.parts if column == ID and first_id <= DELTA][::-1]
         own = [(ID, None), *self._columns.values()]
         delta = {name: self._key(deltas, name, kind) for name, kind in [*own, (GONE, None)]}
         base = {name: self._key(chunks, name, kind) for name, kind in own}

@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, JobAborted
+from procrastinate.exceptions import AlreadyEnqueued, JobAborted
 
-from contacts import catalogue, importjobs, imports, uploads
+from contacts import importjobs, imports, uploads
 from contacts.importjobs import Outcome
 from contacts.models import ImportJob, ImportState
 from workspaces.problems import Conflict, Invalid, Problem
@@ -20,7 +20,9 @@ UPLOAD_PATIENCE = timedelta(hours=1)  # after the last piece
 FILE_KEPT = timedelta(days=7)  # of an import that could still be started or gone on with
 REJECTS_KEPT = timedelta(days=30)
 
-_AGAIN = RetryStrategy(max_attempts=1_000, wait=2, retry_exceptions={DatabaseError, Conflict, JobAborted, OSError})
+# The connection to PostgreSQL was lost, somebody else runs it just now, or the worker is to stop.
+_PASSING = (*importjobs.LOST, Conflict, JobAborted, OSError)
+_AGAIN = RetryStrategy(max_attempts=1_000, wait=2, retry_exceptions=_PASSING)
 
 
 class _Asking(imports.Watcher):
@@ -50,13 +52,11 @@ def run_import(context: JobContext, job_id: str) -> None:
             imports.run(job, file, _Asking(context))
     except (Invalid, imports.Cancelled):
         return  # noted in the job
-    except (DatabaseError, Conflict, JobAborted, OSError):
+    except _PASSING:
         raise  # to be tried again
     except Exception:
         importjobs.fail(job, Invalid([Problem("", "something unexpected went wrong; it is in the worker's log")]))
         raise
-    if not job.dry_run:
-        catalogue.keep(job.workspace)
 
 
 def enqueue(job: ImportJob) -> None:
@@ -104,6 +104,3 @@ def _clear_away() -> None:
             job.parts.all().delete()
     for job in ImportJob.objects.exclude(rejects=None).filter(updated_at__lt=now - REJECTS_KEPT).distinct():
         job.rejects.all().delete()
-
-
-FAILURES = (DatabaseError, ConnectorException, OSError)  # of a worker that has lost PostgreSQL

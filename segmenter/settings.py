@@ -23,7 +23,7 @@ ALLOWED_HOSTS = environment.words("SEGMENTER_ALLOWED_HOSTS", "localhost,127.0.0.
 CSRF_TRUSTED_ORIGINS = environment.words("SEGMENTER_TRUSTED_ORIGINS", "")
 
 INSTALLED_APPS = [
-    "procrastinate.contrib.django",
+    "procrastinate.contrib.django",  # before contacts, which takes its page out of the admin
     "segmenter",
     "segments",
     "contacts",

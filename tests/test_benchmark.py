@@ -72,6 +72,18 @@ def test_the_benchmark_measures_all_parts_and_leaves_nothing_behind(data):
     assert left_behind(data) == ([], [])
 
 
+def test_imports_can_be_measured_alone_by_bare_sql_and_by_ours_in_turn(data):
+    process = start(data, "--only", "imports", "--json")
+    printed, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    result = json.loads(printed)
+    # That nobody is lost or counted wrongly is checked by the run itself.
+    assert all(result[way]["median"] > 0 for way in ("bare_insert", "insert", "bare_update", "update", "counting"))
+    assert result["peak"] > 50
+    assert [goal["unit"] for goal in result["goals"]] == ["x", "x", "x", "ms", "MB"]
+    assert left_behind(data) == ([], [])
+
+
 @pytest.mark.slow
 def test_the_tables_fit_the_screen_and_the_last_line_sums_up(data):
     process = start(data)

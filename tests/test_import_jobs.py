@@ -5,15 +5,19 @@ import json
 import threading
 from io import BytesIO, StringIO
 
+import psycopg
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from contacts import importjobs, imports, tasks, uploads
+from contacts import extract, importjobs, imports, keys, tasks, uploads
 from contacts.importjobs import Options
-from contacts.models import Contact, ImportJob, ImportPart, Property
+from contacts.models import Contact, ContactMark, ImportJob, ImportPart, Property
+from contacts.refresh import refresh_within
+from segments import audience
+from tests.people import custom
 from workspaces.models import ApiKey
 from workspaces.problems import Conflict
 
@@ -353,6 +357,57 @@ def test_what_is_no_longer_needed_is_cleared_away(api, shop):
     tasks.rescue.func()
     assert set(ImportJob.objects.values_list("state", flat=True)) == {"done", "uploaded"}
     assert (rejects(api, old), ImportPart.objects.filter(job=waiting["_id"]).exists()) == ([], False)
+
+
+@pytest.mark.parametrize("somebody_refreshes", [False, True])
+def test_whoever_reads_while_an_import_goes_on_never_meets_its_marks(shop, monkeypatch, somebody_refreshes):
+    monkeypatch.setattr(imports, "ROWS_A_BATCH", 2)
+    written, seen = imports.Watcher.written, []
+
+    def look(self, so_far):
+        counted = audience.matching(shop, custom("plan", "is", "pro")).count
+        seen.append((so_far.created, counted, ContactMark.objects.count()))
+        written(self, so_far)
+
+    monkeypatch.setattr(imports.Watcher, "written", look)
+    file = BytesIO(b"id,plan\n" + b"".join(b"%d,pro\n" % number for number in range(6)))
+    job = importjobs.create(shop, file, Options(key="id"))
+    if somebody_refreshes:
+        # Theirs is the lock: what was written keeps its marks, and is exact all the same.
+        monkeypatch.setattr(imports, "refresh_within", lambda cursor, workspace_id: None)
+    imports.run(job, file)
+    assert seen == [(2, 2, 2 * somebody_refreshes), (4, 4, 4 * somebody_refreshes), (6, 6, 6 * somebody_refreshes)]
+    assert ContactMark.objects.count() == 0
+
+
+def test_an_import_does_not_wait_for_somebody_who_refreshes(shop):
+    with extract.cursor() as cursor, psycopg.connect(connection.connection.info.dsn, password=connection.connection.info.password) as other:  # fmt: skip
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended('snapshot:' || %s, 0))", [shop.pk])
+        Contact.objects.create(workspace=shop)
+        with transaction.atomic():
+            assert refresh_within(cursor, shop.pk) is None
+        assert ContactMark.objects.count() == 1
+        other.rollback()
+        with transaction.atomic():
+            assert refresh_within(cursor, shop.pk).written == 1
+    assert ContactMark.objects.count() == 0
+
+
+@pytest.mark.parametrize("reference", ["externalId", "email", "phone"])
+def test_who_holds_all_keys_holds_each_and_those_of_no_other_workspace(shop, rival, reference):
+    def held(workspace, key):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '20ms'")
+            keys.hold(workspace.pk, [(reference, key)])
+
+    with psycopg.connect(connection.connection.info.dsn, password=connection.connection.info.password) as other:
+        other.execute(keys._HOLD_ALL, {"workspace": shop.pk, "reference": reference, "stripes": keys.STRIPES - 1})
+        held(rival, "ada@example.com")
+        for key in ("ada@example.com", "ADA@example.com", "x", *map(str, range(20))):
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                held(shop, key)
+        other.rollback()
+    held(shop, "x")
 
 
 # --- by command ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import psycopg
@@ -67,17 +66,21 @@ class Place:
         return self.run("create_workspace", name)
 
     def state(self, workspace):
-        found = self.ask("SELECT state, position FROM contacts_importjob WHERE workspace_id = %s", workspace)
-        return found[0] if found else ("", 0)
+        """Its state, how far it is, and when either was noted."""
+        found = self.ask(
+            "SELECT state, position, updated_at FROM contacts_importjob WHERE workspace_id = %s", workspace
+        )
+        return found[0] if found else ("", 0, None)
 
     def job(self, workspace):
         return self.ask("SELECT id FROM contacts_importjob WHERE workspace_id = %s", workspace)[0][0]
 
-    def wait_until_under_way(self, workspace, process):
+    def wait_for_news(self, workspace, before, process):
+        """Until the import is not where it was."""
         end = time.monotonic() + PATIENCE
-        while self.state(workspace)[0] not in ("checking", "writing", "done") and process.poll() is None:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        while self.state(workspace) == before and process.poll() is None:
+            assert time.monotonic() < end, before
+            time.sleep(0.02)
 
     def facts(self, workspace):
         """All that an import is to leave behind."""
@@ -136,10 +139,10 @@ def test_a_command_that_is_killed_twenty_times_and_resumed_imports_as_if_it_had_
     while kills < KILLS or amid < KILLS // 4:
         workspace = place.workspace(f"Killed {kills}")
         words = [workspace, place.file, "--key", "id"]
-        while place.state(workspace)[0] != "done":
+        while (before := place.state(workspace))[0] != "done":
             process = place.start("import_contacts", *words)
-            place.wait_until_under_way(workspace, process)
-            time.sleep(chance.uniform(0, 1.5))
+            place.wait_for_news(workspace, before, process)
+            time.sleep(chance.uniform(0, 2))
             process.send_signal(signal.SIGKILL)
             if process.wait() == -signal.SIGKILL:
                 kills += 1
@@ -154,13 +157,10 @@ def test_a_worker_or_a_database_that_is_killed_twenty_times_leaves_nothing_stuck
         workspace = place.workspace(f"Worked {kills}")
         place.run("shell", "-v", "0", "-c", SEND.format(name=f"Worked {kills}", path=str(place.file)))
         end = time.monotonic() + 10 * PATIENCE
-        while place.state(workspace)[0] != "done":
-            assert time.monotonic() < end, place.state(workspace)
-            place.wait_until_under_way(workspace, worker)
-            before, since = place.state(workspace), time.monotonic()
-            while place.state(workspace) == before and worker.poll() is None and time.monotonic() < since + 30:
-                time.sleep(0.05)
-            time.sleep(chance.uniform(0, 0.5))
+        while (before := place.state(workspace))[0] != "done":
+            assert time.monotonic() < end, before
+            place.wait_for_news(workspace, before, worker)
+            time.sleep(chance.uniform(0, 1.5))
             if kills < KILLS:
                 kill_one(place, worker, chance)
                 kills += 1
@@ -172,9 +172,7 @@ def test_a_worker_or_a_database_that_is_killed_twenty_times_leaves_nothing_stuck
 
 def kill_one(place, worker, chance):
     if chance.random() < 0.25:
-        lines = (place.data / "postgres" / "postmaster.pid").read_text().splitlines()
-        with suppress(ProcessLookupError):
-            os.kill(int(lines[0]), signal.SIGKILL)
+        os.kill(postgres.status(place.data).pid, signal.SIGKILL)
         postgres.ensure_running(place.data)
         time.sleep(1)
     else:

@@ -18,8 +18,9 @@ REQUESTS, WARM_UP, CLIENTS = 10_000, 3_000, 4
 
 
 @pytest.mark.slow
-def test_memory_stays_flat_over_ten_thousand_mixed_requests(demo):  # noqa: F811
+def test_memory_stays_flat_over_ten_thousand_mixed_requests(demo, monkeypatch):  # noqa: F811
     data, printed = demo
+    monkeypatch.setenv("SEGMENTER_REQUESTS_A_MINUTE", "0")
     port = free_port()
     server = manage(data, "serve", "--port", str(port), "--workers", "1", stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # fmt: skip
     try:

@@ -476,3 +476,33 @@ def test_under_fire_no_write_is_unseen_and_no_invariant_seen_half(shop, settings
     sys.setswitchinterval(interval)
     assert not wrong
     assert min(done.values()) > 5, done
+
+
+def test_the_delta_may_lie_in_pieces_and_every_person_counts_once(shop, settings, monkeypatch):
+    monkeypatch.setattr(refreshing, "LEAST_BEHIND", 2)
+    settings.SNAPSHOT_DELTA_BEFORE_MERGE = 12
+    declare(shop, flag="boolean")
+    chance, most = random.Random(5), 0
+    for _ in range(60):
+        people = list(shop.contacts.order_by("id"))
+        for person in chance.sample(people, min(len(people), chance.choice([0, 0, 0, 1, 3]))):
+            person.delete() if chance.random() < 0.3 else update(person, flag=chance.random() < 0.5)
+        for number in range(chance.choice([0, 2, 3, 4])):
+            add(shop, f"Ada {number}", flag=chance.random() < 0.5)
+        refresh(shop)
+        pieces = SnapshotColumn.objects.filter(workspace=shop, first_id__lte=0, column="id").count()
+        most = max(most, pieces)
+        snapshot.cache.clear()
+        assert flagged(shop) == audience.matching(shop, custom("flag", "is", True)).count
+        for person in chance.sample(people, min(len(people), 3)) if chance.random() < 0.3 else ():
+            update(person, flag=chance.random() < 0.5)
+        assert flagged(shop) == audience.matching(shop, custom("flag", "is", True)).count
+    assert most > 2
+
+
+def flagged(workspace):
+    return workspace.contacts.filter(custom__flag=True).count()
+
+
+def update(person, **values):
+    Contact.objects.filter(pk=person.pk).update(custom=values)

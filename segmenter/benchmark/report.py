@@ -66,7 +66,7 @@ def _memory(result: Result) -> Iterable[str]:
 def goal_lines(judged: Sequence[Goal]) -> Iterator[str]:
     yield "Goals"
     for goal in judged:
-        wanted = f"{'at least' if goal.at_least else 'at most'} {goal.limit:,.0f} {goal.unit}"
+        wanted = f"{'at least' if goal.at_least else 'at most'} {goal.limit:,g} {goal.unit}"
         verdict = "met" if goal.met else "MISSED"
         yield f"{goal.what:<46} {goal.figure:>9,.1f} {goal.unit:<2} {wanted:>17}  {verdict:<6} {goal.where}".rstrip()
 

@@ -142,8 +142,8 @@ def _machine(load: float) -> dict[str, Any]:
 
 
 def _delta() -> int:
-    found = execute("SELECT rows FROM contacts_snapshotcolumn WHERE first_id = 0 AND \"column\" = 'id'")
-    return int(found[0][0]) if found else 0
+    found = execute("SELECT sum(rows) FROM contacts_snapshotcolumn WHERE first_id <= 0 AND \"column\" = 'id'")
+    return int(found[0][0] or 0)
 
 
 def _built(workspace: Workspace, times: int) -> Spread:
