@@ -1,4 +1,4 @@
-"""Import a file in two ways, by bare SQL and as we do it, in turn, and count people while it goes on."""
+"""Import a file and export everybody in two ways, by bare SQL and as we do it, in turn; count people meanwhile."""
 
 import dataclasses
 import json
@@ -32,6 +32,7 @@ NUMBERS = ("monthlyFee", "orders", "score", "age")
 CUSTOM = ("plan", "town", "source", "code", *NUMBERS, "vip", "lastOrder", "contractEnds")
 COLUMNS = ("customer_id", "email", "phone", "firstName", "lastName", "country", *CUSTOM)
 MOST_ROUNDS = 2  # they take long
+MOST_EXPORTS = 5
 CHECK_EVERY = 40  # counts: that often one is compared with SQL
 PAUSE_SECONDS = 0.05  # between two counts
 
@@ -55,6 +56,9 @@ class Result:
     counting: Spread
     checked: int  # counts that were compared with SQL
     peak: int  # megabytes, of an importing process
+    bare_export: Spread
+    export: Spread
+    export_peak: int  # megabytes, of an exporting process
 
 
 def run(contacts: int, rounds: int, say: Say) -> Result:
@@ -85,6 +89,8 @@ def run(contacts: int, rounds: int, say: Say) -> Result:
         peak = max(peak, _end(process))
         took = time.perf_counter() - started
         _agree(workspace, contacts)
+        say("exporting everybody by bare SQL and by export_contacts in turn ...")
+        bare, ours, export_peak = _exports(workspace, Path(folder, "export.csv"), contacts, min(rounds, MOST_EXPORTS))
         return Result(
             contacts,
             files[0].stat().st_size / 1e6,
@@ -93,6 +99,9 @@ def run(contacts: int, rounds: int, say: Say) -> Result:
             counting=Spread.of(times),
             checked=checked,
             peak=peak,
+            bare_export=Spread.of(bare),
+            export=Spread.of(ours),
+            export_peak=export_peak,
         )
 
 
@@ -148,8 +157,12 @@ def _bare(workspace: Workspace, file: Path) -> None:
 
 
 def _start(workspace: Workspace, file: Path) -> subprocess.Popen[str]:
+    return _command("import_contacts", workspace.pk, str(file), "--key", COLUMNS[0])
+
+
+def _command(*words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, settings.BASE_DIR / "manage.py", "import_contacts", workspace.pk, file, "--key", COLUMNS[0]],
+        [sys.executable, str(settings.BASE_DIR / "manage.py"), *words],
         env={**os.environ, "DATABASE_URL": conninfo(), "SEGMENTER_DATA_DIR": str(settings.DATA_DIR)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -160,11 +173,12 @@ def _start(workspace: Workspace, file: Path) -> subprocess.Popen[str]:
 def _end(process: subprocess.Popen[str]) -> int:
     """The most memory that it ever held, in megabytes. Raises Disagreement where it failed."""
     assert process.stdout
+    assert isinstance(process.args, list)
     printed = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise Disagreement(f"import_contacts ended with {process.returncode}: {printed[-2000:]}")
+        raise Disagreement(f"{process.args[2]} ended with {process.returncode}: {printed[-2000:]}")
     return usage.ru_maxrss // 1024
 
 
@@ -203,6 +217,33 @@ def _compare(workspace: Workspace, rule: Condition, also: str) -> None:
         raise Disagreement(f"{also}: SQL counts {theirs:,}, the engine {ours:,}")
 
 
+def _exports(
+    workspace: Workspace, file: Path, contacts: int, rounds: int
+) -> tuple[Sequence[float], Sequence[float], int]:
+    """Seconds by bare SQL and by ours, and the most megabytes of an exporting process."""
+    bare, ours, peak = [], [], 0
+    for _ in range(rounds):
+        bare.append(timed(partial(_bare_export, workspace, file))[0])
+        process, started = _command("export_contacts", workspace.pk, "--output", str(file)), time.perf_counter()
+        peak = max(peak, _end(process))
+        ours.append(time.perf_counter() - started)
+        with file.open("rb") as written:
+            if (lines := sum(1 for _ in written)) != contacts + 1:
+                raise Disagreement(f"{lines:,} lines were exported of {contacts:,} people")
+    return bare, ours, peak
+
+
+def _bare_export(workspace: Workspace, file: Path) -> None:
+    """The same columns, without a look at any cell."""
+    fields = "id, external_id, email, phone, first_name, last_name, profile->>'country', created_at, updated_at"
+    custom = ", ".join(f"custom->>'{name}'" for name in CUSTOM)
+    query = f"SELECT {fields}, {custom} FROM contacts_contact WHERE workspace_id = '{workspace.pk}' ORDER BY id"
+    copying = f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER)"
+    with connection.cursor() as cursor, cursor.copy(copying) as copy, file.open("wb") as out:
+        for block in copy:
+            out.write(block)
+
+
 def goals(result: Result) -> list[Goal]:
     bare = result.bare_insert.median
     return [
@@ -211,6 +252,8 @@ def goals(result: Result) -> list[Goal]:
         Goal("import while people are counted, times bare SQL", result.insert_read / bare, 2.5, "x"),
         Goal("count during an import, 95 in 100", result.counting.p95, 150, "ms"),
         Goal("memory of an importing process", result.peak, 200, "MB"),
+        Goal("export, times bare COPY", result.export.median / result.bare_export.median, 2.5, "x"),
+        Goal("memory of an exporting process", result.export_peak, 150, "MB"),
     ]
 
 
@@ -232,10 +275,15 @@ def _lines(result: Result) -> Iterator[str]:
         ("everybody new", result.bare_insert, result.insert),
         ("everybody changed", result.bare_update, result.update),
     ):
-        ratio, ours_took = ours.median / bare.median, ours.median / 1000
-        yield f"{name:<20} bare SQL {bare.median / 1000:>6.1f}   import_contacts {ours_took:>6.1f}   {ratio:.2f} x"
+        yield _line(name, bare, "import_contacts", ours)
     yield f"{'while counting':<20} {'':<15}   import_contacts {result.insert_read / 1000:>6.1f}"
     yield (
         f"{result.counting.times:,} counts meanwhile: median {result.counting.median:.0f} ms, 95 in 100 within"
         f" {result.counting.p95:.0f} ms, slowest {result.counting.highest:.0f} ms; {result.checked} compared with SQL"
     )
+    yield _line("exporting them", result.bare_export, "export_contacts", result.export)
+
+
+def _line(name: str, bare: Spread, command: str, ours: Spread) -> str:
+    ratio = ours.median / bare.median
+    return f"{name:<20} bare SQL {bare.median / 1000:>6.1f}   {command} {ours.median / 1000:>6.1f}   {ratio:.2f} x"

@@ -22,7 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--contacts", type=_at_least(1_000), default=1_000_000)
         parser.add_argument("--segments", type=_at_least(1), default=500, help="evaluated in one pass")
         parser.add_argument("--rounds", type=_at_least(1), default=9, help="how often each work is timed")
-        parser.add_argument("--only", choices=["imports"], help="this part, and nothing else")
+        parser.add_argument("--only", choices=["imports"], help="this part (and exports), nothing else")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
