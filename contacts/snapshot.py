@@ -107,7 +107,8 @@ SELECT (SELECT timezone FROM workspaces_workspace WHERE id = %(workspace)s),
        (SELECT jsonb_agg(jsonb_build_array(id, tag))::text FROM tag),
        statement_timestamp(),
        current_setting('transaction_read_only')::boolean,
-       ARRAY(SELECT row(first_id, "column", rows, digest) FROM part ORDER BY first_id),
+       (SELECT string_agg(concat_ws(' ', first_id, "column", rows, encode(digest, 'hex')), ',' ORDER BY first_id)
+        FROM part),
        (SELECT string_agg(int8send(id), '' ORDER BY id) FROM marked),
        written.*
 FROM (
@@ -146,10 +147,16 @@ def _look(
         extract.schema_of(timezone, properties, tags),
         milliseconds(now),
         read_only,
-        {(first_id, column): (rows, bytes(digest)) for first_id, column, rows, digest in parts},
+        _parts(parts or ""),
         extract.binary_ids(marked),
         written,
     )
+
+
+def _parts(told: str) -> dict[tuple[int, str], tuple[int, bytes]]:
+    """By chunk and column how many rows, and the digest. As one text: psycopg takes 10 us for each of many records."""
+    parts = (each.split(" ") for each in told.split(",") if each)
+    return {(int(first_id), column): (int(rows), bytes.fromhex(digest)) for first_id, column, rows, digest in parts}
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,7 @@ class _Found:
     schema: Schema
     now: int
     read_only: bool
-    parts: dict[tuple[int, str], tuple[int, bytes]]  # by chunk and column: how many rows, and the digest
+    parts: dict[tuple[int, str], tuple[int, bytes]]
     marked: Ids
     written: Rows  # the marked contacts that are not gone
 
