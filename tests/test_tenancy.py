@@ -1,6 +1,6 @@
 """What belongs to another workspace is answered like what does not exist, on every route, by key, by Basic and by token.
 
-The routes are those of the OpenAPI tables, which cannot lack one; a new kind of id in a path has to be added to `Ids`.
+The routes are those of the OpenAPI tables, which cannot lack one; a new kind of id in a path has to be added to `furnished`.
 """
 
 import base64
