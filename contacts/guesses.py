@@ -111,7 +111,7 @@ class Undated:
         which = f"as {self.patterns[0]}" if len(self.patterns) == 1 else f"but as {' or '.join(self.patterns)}?"
         return (
             f"{self.header} became text: its cells look like days, {which}, as line {self.line} {self.cell!r}; to make"
-            f' it a date say --date "{self.header}={self.patterns[0]}"'
+            f" it a date say that its days are written as {self.patterns[0]}"
         )
 
 

@@ -40,6 +40,7 @@ class Options:
     mapping: Mapping[str, str] = field(default_factory=dict)  # header to target
     policies: Mapping[str, str] = field(default_factory=dict)  # header to overwrite, keep or append
     dates: Mapping[str, str] = field(default_factory=dict)  # header to a pattern like dd/MM/yyyy
+    types: Mapping[str, str] = field(default_factory=dict)  # header to the type of its new property
     encoding: str | None = None
     delimiter: str | None = None
     format: str = "csv"

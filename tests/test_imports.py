@@ -135,7 +135,7 @@ def test_latin_1_is_refused_by_line_until_it_is_named(bring, encoding):
     refused = bring(content)
     assert refused.status == 2
     assert "line 3: is not UTF-8: it holds the byte 0xF6" in refused.refusal
-    assert "--encoding latin-1" in refused.refusal
+    assert "try the encoding latin-1" in refused.refusal
     assert nothing_was_written()
     assert bring(content, "--encoding", encoding).created == 2
     assert custom("2") == {"plan": "größer"}
@@ -152,7 +152,7 @@ def test_the_line_of_a_bad_byte_is_right_far_down_in_a_file(bring):
         (b"", "the file is empty"),
         (b"\n\n", "the file is empty"),
         (b"id,plan\n1,a\n2,b\0c\n", "line 3: holds a NUL character"),
-        ("id,plan\n1,a\n".encode("utf-16-le"), "--encoding utf-16"),
+        ("id,plan\n1,a\n".encode("utf-16-le"), "try the encoding utf-16"),
         (b'id,plan\n1,"open\n2,b\n3,c\n', "line 2: is no CSV from here on"),
         (b'id,plan\n1,"a"b\n', "line 2: is no CSV from here on"),
         (codecs.BOM_UTF16_LE + "id,plan\n1,a".encode("utf-16-le") + b"\0", "line 2: is not UTF-16"),
