@@ -23,7 +23,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from contacts import conversion, keys, properties, upserts
 from contacts.builtin import BUILTIN
-from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, Property, SubstitutionTag
+from contacts.import_pages import ImportJobAdmin
+from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, ImportJob, Property, SubstitutionTag
 from contacts.schema import CUSTOM, Schema
 from contacts.values import Kind, Refused, as_opaque, as_phone, clean
 from workspaces.admin import ScopedAdmin, WorkspaceFilter, workspaces
@@ -32,6 +33,7 @@ from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem, listed
 
 admin.site.unregister(ProcrastinateJob)  # jobs of all workspaces; imports have rows of their own
+admin.site.register(ImportJob, ImportJobAdmin)
 
 MOST_LISTED = 10_000  # contacts; PostgreSQL would walk through everything in front of a page farther back
 

@@ -84,6 +84,7 @@ class Head:
     delimiter: str
     key: str  # the column that most likely says who somebody is; "" where none does
     columns: list[Sampled]
+    rows: int  # that were looked at
 
     @property
     def headers(self) -> list[str]:
@@ -117,7 +118,7 @@ def head(file: BinaryIO, options: Options, schema: Schema) -> Head:
     batch = next(source.batches(len(headers), ROWS_OF_HEAD), None) or batch_of([], [], [], len(headers))
     proposed = proposals(headers, schema)
     columns = [_sampled(*each, batch, source, schema) for each in zip(proposed, batch.cells, strict=True)]
-    return Head(source.encoding, source.delimiter, proposed_key(proposed), columns)
+    return Head(source.encoding, source.delimiter, proposed_key(proposed), columns, len(batch))
 
 
 def _sampled(proposal: Proposal, cells: pl.Series, batch: Batch, source: Source, schema: Schema) -> Sampled:
