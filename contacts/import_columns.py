@@ -96,7 +96,12 @@ def kept(options: Options, head: Head, schema: Schema) -> Chosen:
     dates = {header: each for header, each in suggested.dates.items() if header in silent}
     of_these = (
         {header: each for header, each in given.items() if header in headers}
-        for given in (suggested.mapping | options.mapping, options.policies, dates | options.dates, options.types)
+        for given in (
+            {**suggested.mapping, **options.mapping},
+            options.policies,
+            {**dates, **options.dates},
+            options.types,
+        )
     )
     return Chosen(options.key if options.key in headers else suggested.key, *of_these)
 

@@ -43,7 +43,7 @@ STEPS = {
     "run": "Import",
     "done": "Done",
 }
-A_PAGE = 50  # imports in the list
+A_PAGE, MOST_WORKSPACES = 50, 200  # imports in the list, workspaces to choose from
 MOST_COLUMNS = 1_500  # of a file; each is several fields of one form
 
 ENCODINGS = {
@@ -135,7 +135,7 @@ def _before_writing(job: ImportJob) -> str:
 
 
 def _speed(job: ImportJob) -> list[str]:
-    rate, left = importjobs.rate_of(job), importjobs.write(job)["secondsLeft"]
+    rate, left = importjobs.rate_of(job), importjobs.seconds_left(job)
     words = [f"{rate * 60:,} rows a minute"] if rate else []
     return words if left is None else [*words, f"about {_time(left)} left"]
 
@@ -170,9 +170,9 @@ class ImportJobAdmin(ScopedAdmin):
         found = self.get_queryset(request).select_related("workspace")
         return cast(ImportJob, get_object_or_404(found, pk=import_id))
 
-    def page(self, request: HttpRequest, name: str, **said: Any) -> HttpResponse:
+    def page(self, request: HttpRequest, template: str, **said: Any) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, **said}
-        return TemplateResponse(request, f"admin/contacts/importjob/{name}.html", context)
+        return TemplateResponse(request, f"admin/contacts/importjob/{template}.html", context)
 
     def to(self, job: ImportJob, step: str = "") -> HttpResponseRedirect:
         return HttpResponseRedirect(address(job, step or step_of(job)))
@@ -183,8 +183,8 @@ class ImportJobAdmin(ScopedAdmin):
         """Those that go on first, then the newest first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        held = workspaces(request, self.role_to_look).order_by("name", "pk")
-        workspace = held.filter(pk=request.GET.get("workspace", "")).first()
+        held = list(workspaces(request, self.role_to_look).order_by("name", "pk")[:MOST_WORKSPACES])
+        workspace = next((each for each in held if each.pk == request.GET.get("workspace")), None)
         found = self.get_queryset(request).select_related("workspace").defer("plan", "problems", "options")
         if workspace:
             found = found.filter(workspace=workspace)
@@ -199,8 +199,8 @@ class ImportJobAdmin(ScopedAdmin):
             told=[_listed(job) for job in [*going, *rest[:A_PAGE]]],
             before=rest[A_PAGE - 1].pk if len(rest) > A_PAGE else "",
             workspace=workspace,
-            workspaces=held[:200],
-            several=len(held[:2]) > 1,
+            workspaces=held,
+            several=len(held) > 1,
         )
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -220,7 +220,7 @@ class ImportJobAdmin(ScopedAdmin):
         return self.choose(request, workspace)
 
     def choose(self, request: HttpRequest, workspace: Workspace, problem: str = "") -> HttpResponse:
-        held = workspaces(request, self.role_to_change).order_by("name", "pk")[:200]
+        held = workspaces(request, self.role_to_change).order_by("name", "pk")[:MOST_WORKSPACES]
         said = {"workspace": workspace, "workspaces": held, "problem": problem, "limit": settings.IMPORT_LIMIT}
         return self.page(request, "add", title="Import contacts", steps=_steps("file"), **said)
 
