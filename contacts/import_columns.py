@@ -28,6 +28,7 @@ TYPE_WORDS = {
     Kind.LIST: "List",
     Kind.OPAQUE: "As it stands",
 }
+TYPE_CHOICES: dict[str, str] = {kind: TYPE_WORDS[kind] for kind in TYPES}
 POLICIES = {
     Policy.OVERWRITE: "Take the file's value",
     Policy.KEEP: "Keep the contact's value",
@@ -169,6 +170,15 @@ class Row:
         return self.column.proposal.header
 
     @property
+    def is_of_days(self) -> bool:
+        return isinstance(self.column.doubt, Undated)
+
+    @property
+    def types(self) -> dict[str, str]:
+        word = TYPE_WORDS[self.column.kind].lower() if self.column.known and not self.is_of_days else ""
+        return {"": f"As its cells look: {word}" if word else "As its cells look", **TYPE_CHOICES}
+
+    @property
     def patterns(self) -> dict[str, str]:
         return PATTERNS if self.pattern in PATTERNS else {**PATTERNS, self.pattern: self.pattern}
 
@@ -265,6 +275,3 @@ def looks(column: Sampled, rows: int) -> str:
     if column.kind is Kind.TEXT:
         return word
     return f"{word}, as its 1 value is" if column.known == 1 else f"{word}, as all {column.known:,} values are{among}"
-
-
-TYPE_CHOICES: dict[str, str] = {"": "As its cells look", **{kind: TYPE_WORDS[kind] for kind in TYPES}}

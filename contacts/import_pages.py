@@ -316,13 +316,17 @@ class ImportJobAdmin(ScopedAdmin):
 
     def check_columns(self, job: ImportJob, options: Options) -> None:
         """Have what was chosen tried out. Raises Invalid, with what was chosen before still kept; Conflict."""
-        if not options.key:
-            raise Invalid([Problem("key", "choose the column that says who somebody is")])
         with suppress(Conflict):
             if job.state in importjobs.GOING:
                 importjobs.cancel(job)  # what is being tried out is not wanted any more
         job.options, job.dry_run = asdict(options), True
-        tasks.start(job)
+        try:
+            tasks.start(job)
+        except Invalid as error:
+            if options.key:
+                raise
+            others = [problem for problem in error.problems if problem.path != "key"]
+            raise Invalid([Problem("key", "choose the column that says who somebody is"), *others]) from None
 
     def at_check(self, request: HttpRequest, job: ImportJob) -> HttpResponse:
         """What the import would do; saying yes does it."""

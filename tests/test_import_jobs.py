@@ -518,7 +518,7 @@ def test_dates_are_read_as_the_pattern_of_their_column_says(shop, pattern, cell,
 @pytest.mark.parametrize(("cells", "words"), [
     (["03/04/2024", "05/06/2024"], "as dd/MM/yyyy or MM/dd/yyyy?"),
     (["13/04/2024", "05/06/2024"], "as dd/MM/yyyy,"),
-    (["3.4.2024", "5.13.2024"], "as MM.dd.yyyy,"),
+    (["3.4.2024", "5.13.2024"], "as MM.dd.yyyy, as line 3 '5.13.2024'"),
 ])  # fmt: skip
 def test_days_whose_order_is_not_told_become_text_with_a_remark_and_are_never_guessed(shop, cells, words):
     job = imported(shop, "id,since\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells)))

@@ -33,14 +33,15 @@ function watchUpload() {
 // --- matching columns
 
 const columns = document.getElementById("columns");
+const byName = document.getElementById("unlisted"); // what is named may be there already
 const KEYS = ["externalId", "email", "phone"];
 
 // Which fields a column has, by where it goes, and of which type that is or shall be.
 const SHOWN = {
   name: ({ target }) => target.endsWith("."),
   type: ({ target }) => target === "customProperties.",
-  date: ({ kind }) => kind === "date" || kind === "",
-  policy: ({ target, isKey }) => target !== "-" && !isKey,
+  date: ({ kind, looksLikeDays }) => kind === "date" || (kind === "" && looksLikeDays),
+  policy: ({ target, isKey }) => target !== "-" && !isKey && (target !== "customProperties." || byName), // nobody has one
 };
 
 function concerning(line) {
@@ -50,6 +51,7 @@ function concerning(line) {
   return {
     target: target.value,
     kind: isNew ? type : target.selectedOptions[0].dataset.kind ?? "text",
+    looksLikeDays: "days" in line.dataset,
     isKey: line.dataset.header === document.getElementById("key").value,
   };
 }
