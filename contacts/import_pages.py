@@ -449,6 +449,7 @@ def _about(job: ImportJob) -> dict[str, Any]:
         "is_going": job.state in importjobs.GOING or job.state == ImportState.UPLOADING,
         "counts": counts(job),
         "left_out": job.rejected + job.duplicates,
+        "taken": job.created + job.updated + job.unchanged,
         "first_rejects": importjobs.first_rejects(job) if job.rejected or job.duplicates else [],
         "new": [(each["property"].removeprefix(CUSTOM), each["type"]) for each in columns if each["isNew"]],
         "remarks": job.plan.get("remarks", []),
