@@ -61,7 +61,11 @@ def test_segments_that_share_a_condition_keep_their_own_pins(people, monkeypatch
     outer = make(people, "outer", All((InSegment(pinned.pk), Not(InSegment(plain.pk)))))
     held = [Segment.objects.get(pk=each.pk) for each in (pinned, plain, outer)]
     together = audience.several(people, [Wanted(each.tree, each) for each in held])
-    assert [[str(each) for each in found.page(9)] for found in together] == [["Ana", "Bea", "Cem"], ["Ana", "Bea"], ["Cem"]]
+    assert [[str(each) for each in found.page(9)] for found in together] == [
+        ["Ana", "Bea", "Cem"],
+        ["Ana", "Bea"],
+        ["Cem"],
+    ]
 
 
 def test_the_widest_rule_allowed_and_one_more(people):
