@@ -10,7 +10,7 @@ from contacts.builtin import BUILTIN
 from contacts.datepatterns import LONGEST
 from contacts.guesses import Undated
 from contacts.importjobs import Options
-from contacts.imports import ROWS_OF_HEAD, Head, Sampled
+from contacts.imports import Head, Sampled
 from contacts.mapping import KEYS, LEFT_OUT, TYPES, Policy, meaning
 from contacts.schema import CUSTOM, TAG, PropertyType, Schema
 from contacts.values import Kind, Refused
@@ -258,13 +258,13 @@ def _because(column: Sampled) -> str:
 
 def looks(column: Sampled, rows: int) -> str:
     """What its cells look like, and which of them decides that."""
-    doubt, among = column.doubt, f" in the first {rows:,} rows" if rows == ROWS_OF_HEAD else ""
+    doubt, among = column.doubt, f"in the first {rows:,} rows"
     if not column.known:
-        return f"No values{among}"
+        return f"No values {among}"
     if isinstance(doubt, Undated):
         if len(doubt.patterns) == 1:
             return f"Days as {doubt.patterns[0]}: line {doubt.line} holds “{doubt.cell}”"
-        return f"Days, but {' or '.join(doubt.patterns)}? The file does not tell; as long as nobody does they are text"
+        return f"Days, but {' or '.join(doubt.patterns)}? No cell {among} tells; unless you do they become text"
     if doubt:
         cell = doubt.cell if len(doubt.cell) <= 40 else f"{doubt.cell[:39]}…"
         return (
@@ -274,4 +274,4 @@ def looks(column: Sampled, rows: int) -> str:
     word = TYPE_WORDS[column.kind]
     if column.kind is Kind.TEXT:
         return word
-    return f"{word}, as its 1 value is" if column.known == 1 else f"{word}, as all {column.known:,} values are{among}"
+    return f"{word}, as {f'all {column.known:,} values' if column.known > 1 else 'the one value'} {among}"

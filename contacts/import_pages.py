@@ -13,7 +13,15 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+    UnreadablePostError,
+)
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -136,8 +144,12 @@ def _before_writing(job: ImportJob) -> str:
 
 def _speed(job: ImportJob) -> list[str]:
     rate, left = importjobs.rate_of(job), importjobs.seconds_left(job)
-    words = [f"{rate * 60:,} rows a minute"] if rate else []
+    words = [f"{_about_so_many(rate * 60):,} rows a minute"] if rate else []
     return words if left is None else [*words, f"about {_time(left)} left"]
+
+
+def _about_so_many(number: int) -> int:
+    return round(number, 2 - len(str(number)))
 
 
 def _time(seconds: int) -> str:
@@ -232,6 +244,7 @@ class ImportJobAdmin(ScopedAdmin):
             request.upload_handlers = [handler]
             return csrf_protect(partial(self.taken, handler=handler))(request)
         except uploads.TooLarge as error:
+            _drain(request)
             return self.choose(request, workspace, f"{error} Split it, or ask whoever runs the service to raise this.")
         finally:
             ImportJob.objects.filter(pk=job.pk, state=ImportState.UPLOADING).delete()
@@ -386,6 +399,14 @@ class ImportJobAdmin(ScopedAdmin):
             self.message_user(request, str(error), messages.WARNING)
             return self.to(job)
         return self.to(job, "columns" if tried and is_open(job) and "discard" not in request.POST else "")
+
+
+def _drain(request: HttpRequest) -> None:
+    """Throw away what is still coming, as far as that is bearable: a browser reads no answer before it has sent all."""
+    left = settings.IMPORT_LIMIT
+    with suppress(UnreadablePostError):
+        while left > 0 and (block := request.read(uploads.BLOCK)):
+            left -= len(block)
 
 
 def address(job: ImportJob, step: str) -> str:

@@ -228,7 +228,7 @@ def test_what_is_suggested_is_chosen_and_says_why(ana, shop):
         "createdAt": ("-", "", ""),
     }
     assert [rows[name].looks for name in ("Spend", "Age", "Other day")] == [
-        "Number, as all 9 values are",
+        "Number, as all 9 values in the first 9 rows",
         "Text, because line 5 holds “old”; 8 of 9 look like a number",
         "Days as dd/MM/yyyy: line 2 holds “13/05/2024”",
     ]

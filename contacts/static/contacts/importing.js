@@ -122,12 +122,16 @@ function watchProgress() {
     told = answer.rows ? reached : 0;
   };
 
+  const tell = (news) => {
+    if (words.textContent !== news) words.textContent = said.textContent = news;
+  };
+
   const ask = async () => {
     if (document.hidden) return;
     try {
       const response = await fetch(progress.dataset.address, { headers: { Accept: "application/json" } });
       if (response.redirected || response.status === 403) {
-        words.textContent = "You are signed out. The import goes on; sign in to see how far it has come.";
+        tell("You are signed out. The import goes on; sign in to see how far it has come.");
         return window.clearInterval(timer);
       }
       if (!response.ok) return;
@@ -136,7 +140,7 @@ function watchProgress() {
       window.clearInterval(timer);
       location.replace(answer.address);
     } catch {
-      words.textContent = "Not connected. The import goes on; this page goes on when it is connected again.";
+      tell("Not connected. The import goes on; this page goes on when it is connected again.");
     }
   };
 
