@@ -170,6 +170,10 @@ class Row:
         return self.column.proposal.header
 
     @property
+    def lacks_a_name(self) -> bool:
+        return bool(self.problems) and self.target in BY_NAME and not self.name
+
+    @property
     def is_of_days(self) -> bool:
         return isinstance(self.column.doubt, Undated)
 

@@ -193,8 +193,10 @@ def meaning(target: str, schema: Schema) -> str:
 
 def _own_reference(prefix: str, name: str, schema: Schema) -> str:
     name = clean(name).strip()
+    if not name:
+        raise Refused(f"goes to a {'substitution tag' if prefix == TAG else 'property'} without a name")
     if prefix == TAG:
-        if not 0 < len(name) <= properties.LONGEST_NAME:
+        if len(name) > properties.LONGEST_NAME:
             raise Refused(f"a substitution tag has 1 to {properties.LONGEST_NAME} characters")
         return TAG + name
     return CUSTOM + (name if schema.get(CUSTOM + name) else properties.check_name(name))

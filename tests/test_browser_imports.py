@@ -138,8 +138,8 @@ def test_ana_imports_a_file_with_the_mouse(ana, people, file, batches_of_ten, tm
     # What is wrong stands at its place, and the rest stays.
     field(ana, "name", "Shoe size").clear()
     ana.button("Next: check").click()
-    ana.sees("There is a problem. To go on, change 1 thing: Shoe size is empty", "#problems")
-    assert field(ana, "target", "Shoe size").get_attribute("aria-invalid") == "true"
+    ana.sees("There is a problem. To go on, change 1 thing: Shoe size goes to a property without a name", "#problems")
+    assert field(ana, "name", "Shoe size").get_attribute("aria-invalid") == "true"
     assert ana.focused().get_attribute("id") == "problems"
     assert chosen(ana, "type", "Shoe size") == "Number"
     field(ana, "name", "Shoe size").send_keys("Shoes")
