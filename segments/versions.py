@@ -1,11 +1,11 @@
 """What a segment was before: every save that changes its name, description or rule is kept as a numbered version."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from django.contrib.auth.models import User
 from django.db.models import F, Max, QuerySet
@@ -14,15 +14,18 @@ from django.utils import timezone
 
 from contacts import properties
 from contacts.schema import CUSTOM, TAG
+from segments import listing
 from segments.dialects.reading import Draft
+from segments.listing import Key
 from segments.models import Segment, SegmentVersion, Source
+from segments.references import Wanted
 from segments.rules.difference import Names, difference
 from segments.rules.tree import referred
 from workspaces.models import Workspace
 from workspaces.problems import Invalid
 
 MOST_KEPT = 100  # of a segment; older ones go, and numbers go on
-MOST_SAID = 10  # changes of one version, where there is little room
+MOST_SAID, LONGEST_SAID = 10, 300  # changes of one version, and characters of one, where there is little room
 
 Content = Segment | SegmentVersion
 
@@ -113,6 +116,18 @@ def draft(version: SegmentVersion) -> Draft:
     )
 
 
+def counts(segment: Segment, kept: Mapping[Key, Content]) -> dict[Key, int | str]:
+    """How many each of these would find now, with the pins of now, or why nobody can say; all in one pass."""
+    found: dict[Key, int | str] = {}
+    wanted = {}
+    for key, each in kept.items():
+        try:
+            wanted[key] = Wanted(each.tree, segment)
+        except Invalid as error:
+            found[key] = str(error)
+    return found | listing.counts(segment.workspace, wanted)
+
+
 # --- in words --------------------------------------------------------------------------------------------------------
 
 
@@ -147,10 +162,16 @@ def rule_changes(old: Content, new: Content, called: Names) -> list[str]:
         return [] if equal(old, new) else [f"the rule; nobody can say how: {error}"]
 
 
-def shortened(said: Sequence[str]) -> str:
-    """On one line, the last ones as a number where there are many."""
+def shortened(said: Sequence[str]) -> list[str]:
+    """Where there is little room: no change at great length, and the last ones as a number where there are many."""
     more = len(said) - MOST_SAID
-    return "; ".join([*said[:MOST_SAID], *([f"and {more:,} more"] if more > 0 else [])])
+    cut = [each if len(each) <= LONGEST_SAID else f"{each[:LONGEST_SAID]}…" for each in said[:MOST_SAID]]
+    return [*cut, *([f"{more:,} more changes"] if more > 0 else [])]
+
+
+def log_message(said: Sequence[str]) -> dict[str, Any]:
+    """For the admin's log, which says Changed before it."""
+    return {"changed": {"fields": shortened(said)}}
 
 
 def author_of(version: SegmentVersion | None) -> str:
