@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -170,7 +170,7 @@ def restore(owner: ModelAdmin, request: HttpRequest, segment_id: str, number: in
         return show(owner, request, segment_id, refused, 400)
     except SnapshotBusy:
         return show(owner, request, segment_id, [BUSY], 503)
-    return _asked(owner, request, segment, question)
+    return _asked(owner, request, segment, replace(question, no="Keep it as it is"))
 
 
 def _to_change(owner: ModelAdmin, request: HttpRequest, segment_id: str, number: int) -> tuple[Segment, SegmentVersion]:

@@ -66,7 +66,7 @@ def test_ana_reads_the_history_and_restores_what_was_before(ana, people, segment
     ana.sees("Change who is in this segment?")
     ana.css("summary").click()
     looked_at(ana, axe, "restoring")
-    ana.button("Keep editing").click()
+    ana.button("Keep it as it is").click()
     ana.sees("Version 3, as it is now")
     ana.css("button[aria-label='Restore version 2']").click()
     ana.css("button[value=change]").click()
