@@ -8,12 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from contacts.values import iso, milliseconds
-from segments import drafts, paging, versions
+from segments import drafts, versions
 from segments.api import SegmentViewSet, segment_of
 from segments.dialects.swipeone import success
 from segments.models import SegmentVersion, Source
 from segments.rules.difference import Names
 from segments.versions import By
+from workspaces import limits
 from workspaces.api import author_of, user_id
 from workspaces.problems import Invalid, Problem
 
@@ -25,7 +26,7 @@ class VersionViewSet(SegmentViewSet):
         """The newest first; `changes` says in words what each changed of the one before it."""
         segment = segment_of(request, segment_id)
         problems: list[Problem] = []
-        limit = paging.read_limit(request.query_params, USUAL_LIMIT, problems)
+        limit = limits.read(request.query_params.get("limit"), USUAL_LIMIT, problems)
         before = _number(request.query_params, problems)
         if problems:
             raise Invalid(problems)
