@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.contrib.admin.helpers import AdminErrorList
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm, AdminErrorList
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.forms import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -26,7 +26,18 @@ from contacts.admin import ContactAdmin, JsonField
 from contacts.models import Contact
 from contacts.refresh import SnapshotBusy
 from contacts.values import moment_of
-from segments import audience, drafts, explanations, listing, live, message_pages, questions, usage
+from segments import (
+    audience,
+    contact_pages,
+    drafts,
+    explanations,
+    listing,
+    live,
+    message_pages,
+    questions,
+    search,
+    usage,
+)
 from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
@@ -36,7 +47,7 @@ from segments.questions import Question
 from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.tree import Rule
-from workspaces.admin import Scoped, ScopedAdmin, WorkspaceFilter
+from workspaces.admin import Scoped, ScopedAdmin, WorkspaceFilter, workspaces
 from workspaces.locks import lock
 from workspaces.problems import Invalid, Problem
 
@@ -279,12 +290,24 @@ class SegmentAdmin(ScopedAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.everybody)
         people = path("<str:segment_id>/people/", view, name="segments_segment_people")
-        return [*live.urls(), *message_pages.urls(self), people, *super().get_urls()]
+        file = path("<str:segment_id>/export/", self.admin_site.admin_view(self.export), name="segments_segment_export")
+        return [*live.urls(), *message_pages.urls(self), people, file, *super().get_urls()]
+
+    def export(self, request: HttpRequest, segment_id: str) -> HttpResponseBase:
+        """Who is in, as a file."""
+        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=segment_id)
+        try:
+            return contact_pages.exported(request, segment.workspace, Wanted(segment.tree, segment), segment.name)
+        except (Invalid, SnapshotBusy) as error:
+            for problem in contact_pages.told(error):
+                self.message_user(request, problem, messages.ERROR)
+            return redirect("admin:segments_segment_people", segment.pk)
 
     def everybody(self, request: HttpRequest, segment_id: str) -> HttpResponse:
         """Who is in, a page at a time, as it was when the first page was opened."""
         segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=segment_id)
-        said = {"segment": segment, "title": f"People in {segment}", "opts": self.opts}
+        text = request.GET.get("q", "").strip()
+        said = {"segment": segment, "title": f"People in {segment}", "opts": self.opts, "text": text}
         try:
             told = _page_of_people(segment, request.GET)
         except Invalid as error:
@@ -401,9 +424,8 @@ class SegmentAdmin(ScopedAdmin):
 
     @admin.display(description="Over HTTP")
     def over_http(self, segment: Segment) -> SafeString:
-        """Its people, a page at a time, for programs."""
-        curl = f'curl -H "x-api-key: YOUR_API_KEY" "https://YOUR_HOST/api/segments/{segment.pk}/contacts?limit=100"'
-        return format_html("<code>{}</code>", curl)
+        """What programs send, in each of the dialects."""
+        return render_to_string("admin/segments/segment/curls.html", {"segment": segment})
 
     @admin.display(description="Pinned")
     def pinned(self, segment: Segment) -> SafeString:
@@ -417,19 +439,23 @@ class SegmentAdmin(ScopedAdmin):
 
 
 def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any]:
-    """`after` or `before`: cursors of the pages next to this one. Raises Invalid, SnapshotBusy."""
+    """`q`: whom to look for; `after` or `before`: cursors of pages beside this one. Raises Invalid, SnapshotBusy."""
     after, before = (Cursor.read(asked[name], name) if asked.get(name) else None for name in ("after", "before"))
     held = after or before
-    found = audience.of(segment, held.now if held else None)
+    text = asked.get("q", "")
+    found = search.found(segment.workspace, text, Wanted(segment.tree, segment), held.now if held else None, "Search")
     page = found.page(PAGE, after.contact_id if after else 0, before.contact_id if before and not after else None)
-    has_more = bool(page and found.after(page[-1].pk, 1))
-    has_less = bool(page and found.before(page[0].pk, 1))
+    if not page:
+        return {"people": page, "count": found.count, "at": live.clock(segment.workspace, found.now)}
+    first, behind = page[0].pk, found.count_behind(page[-1].pk)
     return {
         "people": page,
         "count": found.count,
+        "place": found.count - found.count_behind(first - 1) + 1,
+        "last_place": found.count - behind,
         "at": live.clock(segment.workspace, found.now),
-        "next": Cursor(page[-1].pk, found.now).write() if has_more else "",
-        "previous": Cursor(page[0].pk, found.now).write() if has_less else "",
+        "next": Cursor(page[-1].pk, found.now).write() if behind else "",
+        "previous": Cursor(first, found.now).write() if found.before(first, 1) else "",
     }
 
 
@@ -499,9 +525,27 @@ def _person(contact: Contact) -> str:
 admin.site.unregister(Contact)
 
 
+class ChosenOnly(ActionForm):
+    """Actions are for those ticked; "all" would reach behind what is shown."""
+
+    def clean_select_across(self) -> bool:
+        return False
+
+
 @admin.register(Contact)
 class PinnedContactAdmin(ContactAdmin):
     """A contact takes its pins along, and the bitmaps follow. Its page says which segments it is in, and why."""
+
+    action_form = ChosenOnly
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method != "POST":
+            return contact_pages.show(self, request)
+        return self.response_action(request, self.get_queryset(request)) or redirect(request.get_full_path())
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        held = workspaces(request, self.role_to_look)
+        return contact_pages.suggested(queryset, held, search_term.strip()), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (*super().get_readonly_fields(request, obj), "segments_now")
@@ -522,7 +566,7 @@ class PinnedContactAdmin(ContactAdmin):
         why = path(
             "<int:contact_id>/why/<str:segment_id>/", self.admin_site.admin_view(self.why), name="contacts_contact_why"
         )
-        return [why, *super().get_urls()]
+        return [why, *contact_pages.urls(self), *super().get_urls()]
 
     def why(self, request: HttpRequest, contact_id: int, segment_id: str) -> HttpResponse:
         """Why somebody is in a segment or not, node by node."""

@@ -164,7 +164,7 @@ class SegmentViewSet(ViewSet):
         segment, order = segment_of(request, segment_id), messages.read(request.data)
         wanted = Wanted(segment.tree, segment)
         if order.full:
-            return _streamed(messages.full(segment.workspace, wanted, order), f"{segment.name}.ndjson")
+            return streamed(messages.full(segment.workspace, wanted, order), f"{segment.name}.ndjson")
         return _success(messages.preview(segment.workspace, wanted, order))
 
     def export_workspace(self, request: Request, workspace_id: str) -> StreamingHttpResponse:
@@ -229,10 +229,11 @@ def _unsaved(body: Any, schema: Schema, problems: Sequence[Problem] = ()) -> Rul
 
 def _exported(request: Request, workspace: Workspace, wanted: Wanted, name: str) -> StreamingHttpResponse:
     form = request.query_params.get("format", "csv")
-    return _streamed(export(workspace, wanted, request.query_params.get("columns"), form), f"{name}.{form}")
+    return streamed(export(workspace, wanted, request.query_params.get("columns"), form), f"{name}.{form}")
 
 
-def _streamed(stream: Stream, name: str) -> StreamingHttpResponse:
+def streamed(stream: Stream, name: str) -> StreamingHttpResponse:
+    """As a file of this name, for the browser to keep."""
     file = content_disposition_header(as_attachment=True, filename=re.sub(r"[^\w .()-]", "_", name))
     return StreamingHttpResponse(
         stream, content_type=stream.form.media_type, headers={"Content-Disposition": file or "attachment"}

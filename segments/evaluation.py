@@ -133,6 +133,14 @@ def _met(layer: Layer, frame: pl.DataFrame, wanted: Sequence[_Members], now: int
     return [members.pinned(layer, mask) for members, mask in zip(wanted, masks, strict=True)]
 
 
+def met_among(layer: Layer, mask: pl.Series, rule: Checked, now: int) -> pl.Series:
+    """The mask of those of its people who meet a rule too: only they are looked at."""
+    places = mask.arg_true()
+    frame = layer.frame.select(pl.all().gather(places))
+    met = _columns(frame, {"met": expression(rule, now, _Vocabularies(layer))})["met"]
+    return _nobody(layer.frame).scatter(places.filter(met), True)
+
+
 def _columns(frame: pl.DataFrame, rules: Mapping[str, nw.Expr]) -> pl.DataFrame:
     """A column for each rule."""
     if len(rules) == 1:
@@ -145,13 +153,12 @@ def _nobody(frame: pl.DataFrame) -> pl.Series:
     return pl.repeat(False, len(frame), eager=True)
 
 
-class _Shortcuts(Shortcuts):
-    """Those that a layer allows. `answers`: columns that its frame needs beside its own, once rules are expressed."""
+class _Vocabularies(Shortcuts):
+    """Those that the columns of a layer allow, also for some of its rows."""
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
         self.layer = layer
-        self.answers: list[pl.Series] = []
         self._vocabularies: dict[str, tuple[nw.Series, nw.Series] | None] = {}
 
     def vocabulary(self, property: PropertyType) -> tuple[nw.Series, nw.Series] | None:
@@ -160,6 +167,14 @@ class _Shortcuts(Shortcuts):
             dtype = self.layer.frame[reference].dtype
             self._vocabularies[reference] = _vocabulary(dtype, property) if isinstance(dtype, pl.Enum) else None
         return self._vocabularies[reference]
+
+
+class _Shortcuts(_Vocabularies):
+    """All that a layer allows. `answers`: columns that its frame needs beside its own, once rules are expressed."""
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__(layer)
+        self.answers: list[pl.Series] = []
 
     def found(self, test: Test) -> nw.Expr | None:
         """A text among many is looked up; a scan takes 1 to 20 ms a million rows."""

@@ -66,9 +66,12 @@ SPECIAL = {
     "(?P<url>.*)$": "",
     "workspaces/apikey/<int:key_id>/revoke/": "bo",
     "contacts/property/<int:property_id>/type/": "bo",
+    "contacts/contact/export/": EVERYBODY,  # each of their own workspace
+    "contacts/contact/pin/": "ana bo mallory",
     "contacts/contact/<int:contact_id>/why/<str:segment_id>/": OF_THE_SHOP,
     "segments/segment/<str:segment_id>/message/": OF_THE_SHOP,
     "segments/segment/<str:segment_id>/people/": OF_THE_SHOP,
+    "segments/segment/<str:segment_id>/export/": OF_THE_SHOP,
     "auth/user/<id>/password/": "",
     **{f"{_LIVE}/{name}/": OF_THE_SHOP for name in ["choose", "values", "suggest", "count", "people", "facets", "why"]},
 }
@@ -128,7 +131,8 @@ def ask(client, address, ids):
         response = client.post(where, json.dumps(body), content_type="application/json")
     else:
         response = client.get(where, QUERIES.get(address, {}), follow=True)
-    shown = re.sub(r'(name="csrfmiddlewaretoken" value)="\w+"', r"\1", response.content.decode())  # may spell any name
+    content = b"".join(response) if response.streaming else response.content
+    shown = re.sub(r'(name="csrfmiddlewaretoken" value)="\w+"', r"\1", content.decode())  # may spell any name
     return response.request["PATH_INFO"], response.status_code, shown
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 
 from contacts.values import Kind, iso, moment_of
 from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test
@@ -148,5 +148,5 @@ def moment_in_words(ms: int, zone: tzinfo) -> str:
         return iso(ms)
 
 
-def day_in_words(moment: datetime) -> str:
+def day_in_words(moment: date) -> str:
     return f"{moment.day} {moment:%b} {moment.year}"
