@@ -251,9 +251,8 @@ def _chosen(request: HttpRequest, asked: Asked) -> tuple[list[int], int]:
 
 
 def _too_many(count: int) -> str:
-    return (
-        f"{count:,} people match and {MOST_PINNED:,} can be pinned at once; narrow the list, or build a segment of it"
-    )
+    most = f"{MOST_PINNED:,} can be pinned at once"
+    return f"{count:,} people match and {most}; narrow the list, or build a segment of these"
 
 
 @dataclass(frozen=True)

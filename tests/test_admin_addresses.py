@@ -158,7 +158,13 @@ def test_every_address_is_listed_here():
     assert FOLDERS.keys() == MODELS.keys()
 
 
-@pytest.mark.parametrize("address", MAY_OPEN)
+def _marked(address):
+    """An export has a transaction of its own."""
+    marks = pytest.mark.django_db(transaction=True) if address.endswith("/export/") else ()
+    return pytest.param(address, marks=marks)
+
+
+@pytest.mark.parametrize("address", [*map(_marked, MAY_OPEN)])
 def test_people_open_what_their_role_lets_them(browser, our_ids, their_ids, address):  # noqa: F811
     for name in EVERYBODY.split():
         client = browser(name)
