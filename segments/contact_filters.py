@@ -77,6 +77,7 @@ class ContactFilters(FilterSet):
     def __init__(self, query: Mapping[str, Any], workspace: Workspace) -> None:
         super().__init__(query, Contact.objects.none())
         self.filters["segment"].extra["workspace"] = workspace
+        self.form.label_suffix = ""
 
     @property
     def chosen(self) -> dict[str, Any]:

@@ -106,6 +106,7 @@ def _listed(request: HttpRequest, asked: Asked) -> dict[str, Any]:
         "unfiltered": f"workspace={workspace.pk}",
         "may_change": may(request, TO_CHANGE, workspace.pk),
         "formats": list(FORMATS),
+        "most_pinned": MOST_PINNED,
     }
     try:
         page = contact_list.page(asked)
@@ -126,7 +127,6 @@ def _around(request: HttpRequest, asked: Asked) -> dict[str, Any]:
     held = workspaces(request, TO_LOOK).order_by("name", "pk")
     return {
         "form": asked.filters.form,
-        "are_open": any(request.GET.get(name) for name in asked.filters.filters),
         "workspaces": list(held[:MOST_WORKSPACES]),
         "segments_offered": _offered(asked.workspace),
         "upsert": _upsert(request, asked.workspace),
@@ -269,6 +269,10 @@ class Does:
     @property
     def by_rule(self) -> int:
         return self.already - self.pinned
+
+    @property
+    def joining(self) -> int | None:
+        return None if self.before is None or self.after is None else self.after - self.before
 
 
 def _does(segment: Segment, ids: Collection[int]) -> Does:

@@ -87,6 +87,18 @@ def test_imports_can_be_measured_alone_by_bare_sql_and_by_ours_in_turn(data):
     assert left_behind(data) == ([], [])
 
 
+def test_the_pages_of_the_admin_can_be_measured_alone(data):
+    process = start(data, "--only", "admin", "--json")
+    printed, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    result = json.loads(printed)
+    assert [page["name"] for page in result["pages"]] == [
+        "editor opens", "live panel", "contact list", "contact search", "a contact is suggested for a pin"]  # fmt: skip
+    assert [page["times"]["times"] for page in result["pages"]][2:] == [10, 50, 6]
+    assert [goal["limit"] for goal in result["goals"]] == [300, 150, 100, 100, 100]
+    assert left_behind(data) == ([], [])
+
+
 @pytest.mark.slow
 def test_the_tables_fit_the_screen_and_the_last_line_sums_up(data):
     process = start(data)

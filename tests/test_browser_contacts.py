@@ -72,7 +72,8 @@ def test_pages_turn_and_a_filter_is_a_word_that_can_be_taken_away(listed, people
     listed.driver.find_element(By.LINK_TEXT, "Previous").click()
     listed.sees("1–50 of 60 contacts")
     listed.css(".filtering summary").click()
-    listed.css("#id_segment").send_keys("Payers", Keys.ENTER)
+    listed.css("#id_segment").send_keys("Payers")
+    listed.button("Apply filters").click()
     listed.sees("1–24 of 24 contacts")
     listed.sees("In segment: Payers", ".words")
     listed.css("#searchbar").send_keys("person0")
@@ -107,7 +108,7 @@ def test_three_are_chosen_and_added_with_the_mouse(listed, vip):
     listed.css("#id_segment").send_keys("VIP")
     listed.css("#id_reason").send_keys("beta tester")
     listed.button("Show what it does").click()
-    listed.sees("0 are in already. People in it: 0 now, 3 then.")
+    listed.sees("Nobody of them is in yet. 3 join: 0 people now, 3 then.")
     listed.button("Add 3 to VIP").click()
     listed.sees("3 people pinned into VIP: 3 new, 0 changed, 0 as before.", ".messagelist")
     assert sorted(contact.first_name for contact in audience.of(Segment.objects.get()).page(9)) == [
@@ -126,7 +127,7 @@ def test_everybody_found_is_added_with_the_keyboard_alone(listed, vip):
     listed.sees("Add 9 people to a segment")
     listed.driver.execute_script("document.querySelector('#id_segment').focus()")
     listed.keys("VIP", Keys.ENTER)
-    listed.sees("People in it: 0 now, 9 then.")
+    listed.sees("9 join: 0 people now, 9 then.")
     listed.tab_to("Add 9 to VIP").send_keys(Keys.ENTER)
     listed.sees("9 people pinned into VIP", ".messagelist")
     assert "q=person4" in listed.driver.current_url
@@ -181,7 +182,7 @@ def test_axe_finds_nothing(listed, people, vip, axe, dark):  # noqa: F811
     listed.sees("Add 1 person to a segment")
     listed.css("#id_segment").send_keys("VIP")
     listed.button("Show what it does").click()
-    listed.sees("People in it: 0 now, 1 then.")
+    listed.sees("1 joins: 0 people now, 1 then.")
     assert listed.violations(axe) == "", "adding"
     listed.open(f"{LIST}?since=never").sees("Enter a valid date")
     assert listed.violations(axe) == "", "a problem"
@@ -207,7 +208,7 @@ def test_nothing_scrolls_sideways(listed, people, vip, width):  # noqa: F811
     listed.sees("Add 1 person to a segment")
     listed.css("#id_segment").send_keys("VIP")
     listed.button("Show what it does").click()
-    listed.sees("People in it: 0 now, 1 then.")
+    listed.sees("1 joins: 0 people now, 1 then.")
     assert listed.sideways() <= 0
 
 

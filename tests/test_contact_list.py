@@ -432,9 +432,9 @@ def test_those_chosen_are_pinned_after_the_numbers_were_shown(ana, staff, people
     typed = {"people": hidden(first), "segment": "VIP", "reason": "beta tester", "until": ""}
     second = ana.post(f"{PIN}?q=a", typed)
     told = " ".join(text(second).split())
-    assert "1 is in already: 0 pinned, who get this reason and end, and 1 by the rule." in told
+    assert "1 is in already, by the rule." in told
     assert "1 is kept out by hand now; that ends." in told
-    assert "People in it: 1 now, 3 then." in told
+    assert "2 join: 1 person now, 3 then." in told
     assert audience.of(vip).count == 1
     third = ana.post(f"{PIN}?q=a", {**typed, "confirmed": vip.pk}, follow=True)
     assert third.redirect_chain == [(f"{LIST}?q=a", 302)]
@@ -445,7 +445,7 @@ def test_those_chosen_are_pinned_after_the_numbers_were_shown(ana, staff, people
     assert set(held) == {("included", "beta tester", "ana", None)}
     assert LogEntry.objects.get().change_message == "Pinned in 3 people: beta tester."
     again = " ".join(text(ana.post(PIN, typed)).split())
-    assert "3 are in already: 3 pinned, who get this reason and end, and 0 by the rule." in again
+    assert "3 are in already, pinned; these get the new reason and end." in again
 
 
 def test_all_that_match_are_pinned_and_nobody_who_came_meanwhile(ana, people, vip, monkeypatch):
@@ -463,7 +463,7 @@ def test_all_that_match_are_pinned_and_nobody_who_came_meanwhile(ana, people, vi
 def test_another_segment_than_the_one_shown_is_shown_first(ana, people, vip):
     other = drafts.create(people, Draft("Other", None, rule_given=True))
     typed = {"people": str(pk("Jana")), "segment": "Other", "reason": "", "until": "", "confirmed": vip.pk}
-    assert "People in it: 0 now, 1 then." in text(ana.post(PIN, typed))
+    assert "1 joins: 0 people now, 1 then." in text(ana.post(PIN, typed))
     assert not other.pins.exists()
     assert vip.pins.count() == 1
 

@@ -73,7 +73,7 @@ if (form) {
     waiting = window.setTimeout(ask, PAUSE);
   });
   form.addEventListener("submit", (event) => {
-    if (event.submitter?.closest(".filtering, .searching:has(select)")) return; // another page, with its own words
+    if (event.submitter?.closest(".searching:has(select)")) return; // another workspace, which has other segments
     event.preventDefault();
     ask();
   });
