@@ -133,9 +133,14 @@ def _met(layer: Layer, frame: pl.DataFrame, wanted: Sequence[_Members], now: int
     return [members.pinned(layer, mask) for members, mask in zip(wanted, masks, strict=True)]
 
 
+_WORTH_PICKING = 5  # to pick one person in so few takes longer than to look at everybody
+
+
 def met_among(layer: Layer, mask: pl.Series, rule: Checked, now: int) -> pl.Series:
-    """The mask of those of its people who meet a rule too: only they are looked at."""
+    """The mask of those of its people who meet a rule too: only they are looked at, unless they are many."""
     places = mask.arg_true()
+    if len(places) * _WORTH_PICKING > len(mask):
+        return mask & _met(layer, layer.frame, [_Members(rule, *_NO_PINS)], now)[0]
     frame = layer.frame.select(pl.all().gather(places))
     met = _columns(frame, {"met": expression(rule, now, _Vocabularies(layer))})["met"]
     return _nobody(layer.frame).scatter(places.filter(met), True)
