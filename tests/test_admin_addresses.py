@@ -72,6 +72,9 @@ SPECIAL = {
     "segments/segment/<str:segment_id>/message/": OF_THE_SHOP,
     "segments/segment/<str:segment_id>/people/": OF_THE_SHOP,
     "segments/segment/<str:segment_id>/export/": OF_THE_SHOP,
+    "segments/segment/<str:segment_id>/versions/": OF_THE_SHOP,
+    "segments/segment/<str:segment_id>/versions/<int:number>/restore/": "ana bo",  # by POST; else it leads to the list
+    "segments/segment/<str:segment_id>/versions/<int:number>/delete/": "ana bo",
     "auth/user/<id>/password/": "",
     **{f"{_LIVE}/{name}/": OF_THE_SHOP for name in ["choose", "values", "suggest", "count", "people", "facets", "why"]},
 }
@@ -105,6 +108,7 @@ def furnished(held, user):
         "<int:property_id>": held["contacts.property"].pk,
         "<int:contact_id>": contact.pk,
         "<str:segment_id>": segment.pk,
+        "<int:number>": 1,
         "<str:workspace_id>": segment.workspace_id,
         "<path:content_type_id>": ContentType.objects.get_for_model(Contact).pk,
         "<id>": user.pk,
