@@ -7,6 +7,7 @@ from contacts import properties
 from contacts.refresh import SnapshotBusy
 from contacts.schema import Schema
 from segments import audience
+from segments.audience import Audience
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.check import check
@@ -77,16 +78,23 @@ def _sentence(segment: Segment, schema: Schema, names: Mapping[str, str]) -> str
 
 def _counts(workspace: Workspace, segments: Sequence[Segment]) -> dict[str, int | str]:
     """How many are in each, or why nobody can say."""
+    try:
+        found = audiences(workspace, segments)
+    except SnapshotBusy:
+        return {segment.pk: "Many contacts are being taken in just now; try again soon." for segment in segments}
+    return {pk: each if isinstance(each, str) else each.count for pk, each in found.items()}
+
+
+def audiences(workspace: Workspace, segments: Sequence[Segment], now: int | None = None) -> dict[str, Audience | str]:
+    """Who is in each, or why nobody can say. Raises SnapshotBusy."""
     if not segments:
         return {}
     try:
-        people = audience.several(workspace, [Wanted(segment.tree, segment) for segment in segments])
-    except SnapshotBusy:
-        return {segment.pk: "Many contacts are being taken in just now; try again soon." for segment in segments}
+        people = audience.several(workspace, [Wanted(segment.tree, segment) for segment in segments], now)
     except Invalid as error:
-        # One of them names a segment that is broken: the others are counted without it.
+        # One of them is broken, or names a segment that is: the others are read without it.
         if len(segments) == 1:
             return {segments[0].pk: "; ".join(map(str, error.problems))}
         half = len(segments) // 2
-        return {**_counts(workspace, segments[:half]), **_counts(workspace, segments[half:])}
-    return {segment.pk: found.count for segment, found in zip(segments, people, strict=True)}
+        return {**audiences(workspace, segments[:half], now), **audiences(workspace, segments[half:], now)}
+    return {segment.pk: found for segment, found in zip(segments, people, strict=True)}
