@@ -18,19 +18,21 @@ from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 
 from contacts.admin import ContactAdmin, JsonField
 from contacts.models import Contact
 from contacts.refresh import SnapshotBusy
 from contacts.values import moment_of
-from segments import audience, drafts, explanations, listing, live, message_pages, questions, usage
+from segments import audience, drafts, explanations, growth, listing, live, message_pages, questions, usage
 from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
-from segments.models import Pin, PinKind, Segment, rewrite_pins
+from segments.models import Pin, PinKind, Segment, SegmentDay, SegmentPeople, rewrite_pins
 from segments.properties_admin import link
 from segments.questions import Question
 from segments.references import Wanted
@@ -41,6 +43,7 @@ from workspaces.locks import lock
 from workspaces.problems import Invalid, Problem
 
 SAMPLE = 10  # people
+WEEK = 7  # days
 PAGE = 50  # people
 
 
@@ -245,8 +248,9 @@ class SegmentList(ChangeList):
         super().get_results(request)
         of_one = len({segment.workspace_id for segment in self.result_list}) == 1
         told = listing.told(self.result_list) if of_one else {}
+        changes = growth.changes(self.result_list, told, timezone.now(), WEEK) if of_one else {}
         for segment in self.result_list:
-            segment.told = told.get(segment.pk)
+            segment.told, segment.change = told.get(segment.pk), changes.get(segment.pk, "")
 
 
 @admin.register(Segment)
@@ -257,6 +261,7 @@ class SegmentAdmin(ScopedAdmin):
     readonly_fields = (
         "says",
         "people_now",
+        "growth",
         "everybody_in_it",
         "pinned",
         "used_in",
@@ -265,7 +270,7 @@ class SegmentAdmin(ScopedAdmin):
         "created_at",
         "updated_at",
     )
-    list_display = ("name", "in_words", "people", "workspace", "created_by", "updated_at")
+    list_display = ("name", "in_words", "people", "change", "workspace", "created_by", "updated_at")
     list_filter = (("workspace", WorkspaceFilter),)
     list_select_related = ("workspace", "created_by")
     list_per_page = 50
@@ -309,6 +314,10 @@ class SegmentAdmin(ScopedAdmin):
     def people(self, segment: Any) -> str:
         told: Told | None = segment.told
         return "–" if told is None or told.count is None else f"{told.count:,}"
+
+    @admin.display(description=f"Change over {WEEK} days")
+    def change(self, segment: Any) -> str:
+        return segment.change or mark_safe('–<span class="visually-hidden">not known</span>')
 
     def changeform_view(
         self,
@@ -377,6 +386,7 @@ class SegmentAdmin(ScopedAdmin):
             return [Problem(each.at, "is deleted") for each in tree.referred(rule) if each.segment in dying]
 
         listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        listed = _without_history(listed)
         places = sorted({segment.workspace_id for segment in dying.values()})
         users = [each for place in places for each in usage.broken(place, problems_of) if each.id not in dying]
         return listed, counts, lacking, [*protected, *map(link, users)]
@@ -388,6 +398,11 @@ class SegmentAdmin(ScopedAdmin):
     @admin.display(description="People now")
     def people_now(self, segment: Segment) -> str:
         return _explained(segment, _people)
+
+    @admin.display(description="Growth")
+    def growth(self, segment: Segment) -> str:
+        saved = Segment.objects.select_related("workspace").get(pk=segment.pk)
+        return render_to_string("admin/segments/segment/growth.html", growth.of(saved, timezone.now()))
 
     @admin.display(description="Everybody")
     def everybody_in_it(self, segment: Segment) -> SafeString:
@@ -431,6 +446,16 @@ def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any
         "next": Cursor(page[-1].pk, found.now).write() if has_more else "",
         "previous": Cursor(page[0].pk, found.now).write() if has_less else "",
     }
+
+
+def _without_history(listed: list[Any]) -> list[Any]:
+    """What goes along with segments, without a line for each day: they are among the numbers."""
+    ours = tuple(f"{capfirst(model._meta.verbose_name)}: " for model in (SegmentDay, SegmentPeople))
+    return [
+        _without_history(each) if isinstance(each, list) else each
+        for each in listed
+        if isinstance(each, list) or not each.startswith(ours)
+    ]
 
 
 def _links(segments: Iterable[Segment]) -> SafeString:
