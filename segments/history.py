@@ -10,7 +10,8 @@ Somebody who was deleted has left. Of somebody who was forgotten no bitmap says 
 still have them in, and the next row has one more who left.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
@@ -25,8 +26,10 @@ from segments import listing
 from segments.audience import Audience
 from segments.charts import SPAN, Day
 from segments.models import Segment, SegmentDay, SegmentPeople
+from segments.references import Wanted
 from workspaces.locks import lock
 from workspaces.models import Workspace
+from workspaces.problems import Invalid
 
 AT_ONCE = 500  # segments that are counted in one pass: each is a bit for each contact until it is written
 WRITTEN_AT_ONCE = 20  # segments whose bitmaps are held together
@@ -49,7 +52,7 @@ def record(workspace: Workspace, now: int | None = None, *, only_changed: bool =
     SegmentPeople.objects.filter(segment__workspace=workspace.pk).exclude(segment__deleted_at=None).delete()
     wanted = workspace.segments.live()
     if only_changed:
-        same = SegmentPeople.objects.filter(segment=OuterRef("pk"), version=OuterRef("updated_at"))
+        same = SegmentPeople.objects.filter(segment=OuterRef("pk"), saved_at=OuterRef("updated_at"))
         wanted = wanted.exclude(Exists(same))
     ids = list(wanted.values_list("pk", flat=True))
     counted = sum(_record(workspace, ids[start : start + AT_ONCE], now) for start in range(0, len(ids), AT_ONCE))
@@ -61,13 +64,21 @@ def _record(workspace: Workspace, ids: Sequence[str], now: int | None) -> int:
         # Taken before anything is read: whoever is forgotten under this lock cannot come back by what was read before.
         lock_history(workspace.pk)
         segments = {each.pk: each for each in workspace.segments.live().filter(pk__in=ids)}
-        told = listing.audiences(workspace, list(segments.values()), now)
+        told = listing.audiences(workspace, _readable(segments), now)
         found = iter([(segments[pk], each) for pk, each in told.items() if isinstance(each, Audience)])
         counted = 0
         while part := list(islice(found, WRITTEN_AT_ONCE)):
             _write(workspace, part)
             counted += len(part)
         return counted
+
+
+def _readable(segments: Mapping[str, Segment]) -> dict[str, Wanted]:
+    wanted = {}
+    for pk, segment in segments.items():
+        with suppress(Invalid):  # a rule that is none, which only raw SQL can store
+            wanted[pk] = Wanted(segment.tree, segment)
+    return wanted
 
 
 def lock_history(workspace_id: str) -> None:
@@ -83,7 +94,7 @@ def _write(workspace: Workspace, found: Sequence[tuple[Segment, Audience]]) -> N
         [people for people, _ in written if people is not None],
         update_conflicts=True,
         unique_fields=["segment"],
-        update_fields=["day", "before", "count_before", "people", "count", "version"],
+        update_fields=["day", "before", "count_before", "people", "count", "saved_at"],
     )
     SegmentDay.objects.bulk_create(
         [row for people, row in written if people is not None],
@@ -100,7 +111,7 @@ def _counted(
     today = so_far(held, found, local_day(found.now, workspace.zone))
     day = today.day
     row = SegmentDay(segment=segment, day=day.day, count=day.count, entered=day.entered, left=day.left)
-    same = held and held.day == day.day and held.version == segment.updated_at and held.count == day.count
+    same = held and held.day == day.day and held.saved_at == segment.updated_at and held.count == day.count
     if held and same and read(held.people) == today.people:
         return None, row
     kept = SegmentPeople(
@@ -110,7 +121,7 @@ def _counted(
         count_before=today.count_before,
         people=today.people.serialize(),
         count=day.count,
-        version=segment.updated_at,
+        saved_at=segment.updated_at,
     )
     return kept, row
 

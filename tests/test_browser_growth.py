@@ -1,31 +1,15 @@
 """How segments grow, as people see it: the chart on a segment's page and the lines on the dashboard."""
 
-import os
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from django.contrib.auth.models import User
 from django.utils import timezone
 
 from contacts.values import local_day, milliseconds
 from segments import history
 from segments.models import SegmentDay
-from tests.test_browser import PASSWORD, PRO, Screen, axe, chromium, make, people, pytestmark  # noqa: F401
-from workspaces.models import Member, Role
-
-LONG = "".join(f"Very long word{number} " for number in range(9))[:120]
-
-
-@pytest.fixture
-def ana(chromium, live_server, people):  # noqa: F811
-    user = User.objects.create_user("ana", password=PASSWORD, is_staff=True)
-    Member.objects.create(workspace=people, user=user, role=Role.ADMIN)
-    screen = Screen(chromium, live_server.url).sign_in("ana")
-    chromium.get_log("browser")
-    yield screen
-    assert screen.problems() == []
-    chromium.get("about:blank")
+from tests.test_browser import PRO, axe, chromium, make, people, pytestmark  # noqa: F401
+from tests.test_browser_screens import LONG, bo  # noqa: F401
 
 
 def past(segment, counts):
@@ -63,56 +47,40 @@ def address(segment):
     return f"/admin/segments/segment/{segment.pk}/change/"
 
 
-def test_the_chart_is_drawn_said_and_listed(ana, grown):
+def test_the_chart_is_drawn_said_and_listed(bo, grown):  # noqa: F811
     much, _ = grown
-    ana.open(address(much)).sees("Grew from 10 to 24 in 30 days; most on", ".growth")
-    assert len(ana.all(".growth .people")) == 3  # two gaps
-    chart = ana.css(".growth .chart")
+    bo.open(address(much)).sees("Grew from 10 to 24 in 30 days; most on", ".growth")
+    assert len(bo.all(".growth .people")) == 3  # two gaps
+    chart = bo.css(".growth .chart")
     assert chart.size["width"] > 300
-    assert ana.css(".growth svg.line").size["height"] == 160
-    ana.css(".growth summary").click()
-    assert len(ana.all(".growth tbody tr")) == 31 - 4
+    assert bo.css(".growth svg.line").size["height"] == 160
+    bo.css(".growth summary").click()
+    assert len(bo.all(".growth tbody tr")) == 31 - 4
 
 
-def test_the_dashboard_draws_a_line_for_each_segment_that_has_one(ana, grown):
-    ana.open("/admin/").sees("up 14 in 30 days", "#segments-now")
-    assert len(ana.all("#segments-now .sparkline")) == 3
-    size = ana.css("#segments-now .sparkline").size
+def test_the_dashboard_draws_a_line_for_each_segment_that_has_one(bo, grown):  # noqa: F811
+    bo.open("/admin/").sees("up 14 in 30 days", "#segments-now")
+    assert len(bo.all("#segments-now .sparkline")) == 3
+    size = bo.css("#segments-now .sparkline").size
     assert (size["width"], size["height"]) == (96, 24)
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_in_charts(ana, grown, axe, dark):  # noqa: F811
-    ana.dark(dark)
-    assert ana.open("/admin/").violations(axe) == "", "dashboard"
-    assert ana.open("/admin/segments/segment/").violations(axe) == "", "list"
+def test_axe_finds_nothing_in_charts(bo, grown, axe, dark):  # noqa: F811
+    bo.dark(dark)
+    assert bo.open("/admin/").violations(axe) == "", "dashboard"
+    assert bo.open("/admin/segments/segment/").violations(axe) == "", "list"
     for segment in grown:
-        ana.open(address(segment)).css(".growth summary").click()
-        ana.css(".seg-row")
-        assert ana.violations(axe) == "", segment.name
+        bo.open(address(segment)).css(".growth summary").click()
+        bo.css(".seg-row")
+        assert bo.violations(axe) == "", segment.name
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 768, 390, 320])
-def test_charts_do_not_scroll_sideways(ana, grown, width):
-    ana.resize(width)
+def test_charts_do_not_scroll_sideways(bo, grown, width):  # noqa: F811
+    bo.resize(width)
     for where in ("/admin/", "/admin/segments/segment/", *map(address, grown)):
-        ana.open(where)
-        for summary in ana.all(".growth summary"):
+        bo.open(where)
+        for summary in bo.all(".growth summary"):
             summary.click()
-        assert ana.sideways() <= 0, where
-
-
-@pytest.mark.skipif(not os.environ.get("SCREENSHOTS"), reason="writes files: asked for by SCREENSHOTS=1")
-def test_pictures(ana, grown):
-    folder = Path("/tmp/growth")
-    folder.mkdir(exist_ok=True)
-    for dark in (False, True):
-        ana.dark(dark)
-        for width in (1440, 390):
-            ana.resize(width, 1000)
-            for name, where in [("dashboard", "/admin/"), ("list", "/admin/segments/segment/"), ("much", address(grown[0])), ("little", address(grown[1]))]:  # fmt: skip
-                ana.open(where)
-                if name in ("much", "little"):
-                    ana.css(".seg-row")
-                    ana.driver.execute_script("document.querySelector('.growth').scrollIntoView({block:'center'})")
-                ana.driver.save_screenshot(str(folder / f"{name}-{width}{'-dark' if dark else ''}.png"))
+        assert bo.sideways() <= 0, where
