@@ -18,9 +18,10 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
 from contacts.admin import ContactAdmin, JsonField
@@ -32,6 +33,7 @@ from segments import (
     contact_pages,
     drafts,
     explanations,
+    growth,
     listing,
     live,
     message_pages,
@@ -44,7 +46,7 @@ from segments import (
 from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
-from segments.models import Pin, PinKind, Segment, SegmentVersion, rewrite_pins
+from segments.models import Pin, PinKind, Segment, SegmentDay, SegmentPeople, SegmentVersion, rewrite_pins
 from segments.properties_admin import link
 from segments.questions import Question
 from segments.references import Wanted
@@ -55,6 +57,7 @@ from workspaces.locks import lock
 from workspaces.problems import Invalid, Problem
 
 SAMPLE = 10  # people
+WEEK = 7  # days
 PAGE = 50  # people
 
 
@@ -260,8 +263,9 @@ class SegmentList(ChangeList):
         super().get_results(request)
         of_one = len({segment.workspace_id for segment in self.result_list}) == 1
         told = listing.told(self.result_list) if of_one else {}
+        changes = growth.changes(self.result_list, told, timezone.now(), WEEK) if of_one else {}
         for segment in self.result_list:
-            segment.told = told.get(segment.pk)
+            segment.told, segment.change = told.get(segment.pk), changes.get(segment.pk, "")
 
 
 @admin.register(Segment)
@@ -272,6 +276,7 @@ class SegmentAdmin(ScopedAdmin):
     readonly_fields = (
         "says",
         "people_now",
+        "growth",
         "everybody_in_it",
         "pinned",
         "used_in",
@@ -280,7 +285,7 @@ class SegmentAdmin(ScopedAdmin):
         "created_at",
         "updated_at",
     )
-    list_display = ("name", "in_words", "people", "workspace", "created_by", "updated_at")
+    list_display = ("name", "in_words", "people", "change", "workspace", "created_by", "updated_at")
     list_filter = (("workspace", WorkspaceFilter),)
     list_select_related = ("workspace", "created_by")
     list_per_page = 50
@@ -336,6 +341,10 @@ class SegmentAdmin(ScopedAdmin):
     def people(self, segment: Any) -> str:
         told: Told | None = segment.told
         return "–" if told is None or told.count is None else f"{told.count:,}"
+
+    @admin.display(description=f"Change over {WEEK} days")
+    def change(self, segment: Any) -> str:
+        return segment.change or mark_safe('–<span class="visually-hidden">not known</span>')
 
     def changeform_view(
         self,
@@ -418,7 +427,7 @@ class SegmentAdmin(ScopedAdmin):
         listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
         places = sorted({segment.workspace_id for segment in dying.values()})
         users = [each for place in places for each in usage.broken(place, problems_of) if each.id not in dying]
-        return _without_versions(listed), counts, lacking, [*protected, *map(link, users)]
+        return _without_the_many(listed), counts, lacking, [*protected, *map(link, users)]
 
     @admin.display(description="In words")
     def says(self, segment: Segment) -> str:
@@ -427,6 +436,11 @@ class SegmentAdmin(ScopedAdmin):
     @admin.display(description="People now")
     def people_now(self, segment: Segment) -> str:
         return _explained(segment, _people)
+
+    @admin.display(description="Growth")
+    def growth(self, segment: Segment) -> str:
+        saved = Segment.objects.select_related("workspace").get(pk=segment.pk)
+        return render_to_string("admin/segments/segment/growth.html", growth.of(saved, timezone.now()))
 
     @admin.display(description="Everybody")
     def everybody_in_it(self, segment: Segment) -> SafeString:
@@ -454,11 +468,11 @@ class SegmentAdmin(ScopedAdmin):
         )
 
 
-def _without_versions(listed: list[Any]) -> list[Any]:
-    """What is deleted along, as Django lists it; of versions, which may be many, the number that it says is enough."""
-    head = f"{capfirst(SegmentVersion._meta.verbose_name)}: "
-    nested = [_without_versions(each) if isinstance(each, list) else each for each in listed]
-    return [each for each in nested if each and not (isinstance(each, str) and each.startswith(head))]
+def _without_the_many(listed: list[Any]) -> list[Any]:
+    """What is deleted along, as Django lists it; of what may be a lot for a segment, its number is enough."""
+    heads = tuple(f"{capfirst(each._meta.verbose_name)}: " for each in (SegmentVersion, SegmentDay, SegmentPeople))
+    nested = [_without_the_many(each) if isinstance(each, list) else each for each in listed]
+    return [each for each in nested if each and not (isinstance(each, str) and each.startswith(heads))]
 
 
 def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any]:
