@@ -4,7 +4,6 @@ import codecs
 import csv
 import io
 import itertools
-import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ BLOCK = 3 * 2**19  # bytes read at once; a batch comes out of one
 LONGEST_RECORD = 32 * 2**20  # bytes; past it a quote is taken to be left open
 _WITH_ASCII, _BETWEEN_LETTERS = {"utf-8", "iso8859-1", "cp1252"}, (b"", 0)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_BLANKS = "".join(letter for letter in map(chr, range(sys.maxunicode + 1)) if letter.isspace())
+_BLANKS = "".join(letter for letter in map(chr, range(0x3001)) if letter.isspace())  # there are none behind
 
 csv.field_size_limit(LONGEST_RECORD)  # a long cell is one bad cell, not a broken file
 
