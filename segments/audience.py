@@ -48,7 +48,8 @@ class Audience:
     def ids(self) -> BitMap64:
         found = BitMap64()
         for layer, mask in self.layers:
-            found |= BitMap64(array("Q", _part(layer, mask, 0, len(mask)).tobytes()))
+            for start in range(0, len(mask), _STRIDE):  # an array of them all would be far larger than the set
+                found |= BitMap64(array("Q", _part(layer, mask, start, start + _STRIDE).tobytes()))
         return found
 
     def page(self, limit: int, after: int = 0, before: int | None = None) -> list[Contact]:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from segmenter import postgres
+from segmenter.benchmark import imports
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--contacts", "3000", "--rounds", "1", "--segments", "5"]
@@ -131,3 +132,10 @@ def test_sizes_that_measure_nothing_are_refused(data, words):
     _, said = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "is not a whole number" in said
+
+
+@pytest.mark.django_db
+def test_the_memory_of_a_process_is_its_own_and_not_that_of_who_started_it():
+    held = bytes(400_000_000).replace(b"\0", b"x")
+    assert 20 < imports._end(imports._command("count_segment", "--help")) < 300
+    assert len(held) == 400_000_000

@@ -282,7 +282,8 @@ OPERATIONS: dict[str, Operation] = {
         NATIVE,
         "Fill a message for the people of a segment",
         {200: _RENDERED},
-        description="{{tag}}, {{tag|fallback}}, -tag- and %tag% in one pass. A key that may only read is enough.",
+        description="{{tag}}, {{tag|fallback}}, -tag- and %tag% in one pass. Dates are written 12 May 2026 or"
+        " 12 May 2026, 14:04 in the workspace's time. A key that may only read is enough.",
         body=shape(
             {},
             template=TEXT,
