@@ -457,6 +457,7 @@ def test_the_list_says_what_to_do_where_there_is_nothing(ana, shop):
     assert "No imports yet." in said
     assert "Import a file" in said
     assert "Import contacts, or add one" in words(ana.get("/admin/"))
+    assert f'href="{ADD}?workspace={shop.pk}">Import a file<' in ana.get("/admin/contacts/contact/").content.decode()
 
 
 def test_those_that_go_on_come_first_and_the_others_page_by_page(ana, shop, monkeypatch):
