@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "workspaces",
     "django.contrib.admin",
     "django.contrib.auth",
+    "django.contrib.postgres",  # whose fields contacts have; Django 6.1 asks for it
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
