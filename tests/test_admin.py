@@ -1149,7 +1149,7 @@ def test_when_pins_go_the_bitmaps_follow(browser, shop, vip, lena, kind, way):
 # --- how much it costs -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", MAY.keys() - {"contacts.contact"})  # its list: tests/test_contact_list.py
+@pytest.mark.parametrize("kind", [kind for kind in MAY if kind != "contacts.contact"])  # its list: test_contact_list.py
 @pytest.mark.parametrize("name", ["bo", "root"])
 def test_a_list_costs_no_more_queries_however_long(browser, shop, ours, kind, name, django_assert_max_num_queries):
     client = browser(name)
