@@ -104,6 +104,8 @@ UNSURE = [
     {"any": [amount("at_least", 40), amount("less_than", 40)]},  # those without a value
     {"any": [day("in_the_last", 7), no(leaf("day", "is_known"))]},
     {"all": [day("before", "2024-01-01"), no(day("in_the_last", 7))]},
+    {"all": [day("after", "2024-01-01"), day("in_the_last", 7)]},
+    {"all": [no(leaf("things", "includes", "a")), no(leaf("things", "is_known"))]},
     {"any": [word("pro"), no(word("pro", "free"))]},
     {"any": [KNOWN, leaf("city", "is_known")]},
     {"all": [{"any": [word("pro"), VIP]}, word("free")]},
