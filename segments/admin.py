@@ -13,7 +13,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.forms import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -42,6 +42,7 @@ from workspaces.problems import Invalid, Problem
 
 SAMPLE = 10  # people
 PAGE = 50  # people
+COPY = "_saveasnew"  # Django's name for the button
 
 
 # --- pins ----------------------------------------------------------------------------------------------------------
@@ -254,6 +255,7 @@ class SegmentAdmin(ScopedAdmin):
     form = SegmentForm
     only = Q(deleted_at=None)
     inlines = (PinInline,)
+    save_as = True
     readonly_fields = (
         "says",
         "people_now",
@@ -317,10 +319,21 @@ class SegmentAdmin(ScopedAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        if request.method == "POST" and object_id and COPY in request.POST:
+            request.POST = self.of_a_copy(request, object_id)  # type: ignore[assignment]
         extra = {**(extra_context or {}), "is_nav_sidebar_enabled": False}
         response = super().changeform_view(request, object_id, form_url, extra)
         wants_json = request.method == "POST" and request.headers.get("Accept") == "application/json"
         return _as_json(response) if wants_json else response
+
+    def of_a_copy(self, request: HttpRequest, object_id: str) -> QueryDict:
+        """What was sent, for a new segment beside the one of the page: its rule, and a name that is free."""
+        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=object_id)
+        posted = request.POST.copy()
+        posted["workspace"] = segment.workspace_id
+        if posted.get("name") == segment.name:
+            posted["name"] = drafts.name_of_a_copy(segment)
+        return posted
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -353,6 +366,7 @@ class SegmentAdmin(ScopedAdmin):
         return {
             "live": f"{reverse('admin:segments_segment_changelist')}live/",
             "contacts": reverse("admin:contacts_contact_changelist"),
+            "importing": reverse("admin:index"),
             "segment": obj and obj.pk,
             "workspace": obj and obj.workspace_id,
         }
