@@ -2,7 +2,8 @@
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -26,7 +27,7 @@ from contacts.admin import ContactAdmin, JsonField
 from contacts.models import Contact
 from contacts.refresh import SnapshotBusy
 from contacts.values import moment_of
-from segments import audience, drafts, explanations, listing, live, message_pages, questions, usage
+from segments import audience, choices, drafts, explanations, listing, live, message_pages, questions, usage
 from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
@@ -42,6 +43,7 @@ from workspaces.problems import Invalid, Problem
 
 SAMPLE = 10  # people
 PAGE = 50  # people
+MOST_COUNTED = 100  # conditions of a rule whose people are counted before the page is shown
 COPY = "_saveasnew"  # Django's name for the button
 
 
@@ -240,6 +242,12 @@ def read_rule(document: Any) -> Rule | None:
     return tree.read(document) if "version" in document else tree.read_node(document, "rule")
 
 
+# Fetched together, where the browser would come to know of one after the other.
+_MODULES = sorted(
+    f"segments/builder/{each.name}" for each in Path(__file__).parent.glob("static/segments/builder/*.js")
+)
+
+
 class SegmentList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """With what each of them says and finds, where all are of one workspace: each workspace is a pass."""
@@ -363,7 +371,13 @@ class SegmentAdmin(ScopedAdmin):
         """What the rule builder starts from; None for somebody who may only look."""
         if not (self.has_change_permission(request, obj) if obj else self.has_add_permission(request)):
             return None
+        choices_now = None
+        if obj:
+            with suppress(SnapshotBusy):  # then the builder asks for them itself
+                choices_now = choices.of(obj.workspace, obj)
         return {
+            "modules": _MODULES,
+            "choices": choices_now,
             "live": f"{reverse('admin:segments_segment_changelist')}live/",
             "contacts": reverse("admin:contacts_contact_changelist"),
             "importing": reverse("admin:index"),
@@ -489,6 +503,8 @@ def _sentence(segment: Segment) -> str:
 
 
 def _people(segment: Segment) -> str:
+    if segment.tree and sum(1 for _ in tree.conditions(segment.tree)) > MOST_COUNTED:
+        return f"Its rule has more than {MOST_COUNTED} conditions: the page of all who are in it counts them."
     found = audience.of(segment)
     at = moment_of(found.now).astimezone(segment.workspace.zone)
     return format_html(

@@ -554,7 +554,8 @@ def test_why_somebody_is_in(ana, people):
 def test_a_bar_becomes_a_condition(ana, people):
     edit(ana, make(people, {"all": [OLD]}))
     Select(ana.css("select[aria-label='Look inside by']")).select_by_visible_text("Plan")
-    ana.css("button[aria-label='Add Plan is pro to the rule']").click()
+    ana.button("pro").click()
+    ana.button('Add "Plan is pro" to the rule').click()
     ana.until(lambda: len(ana.rows()) == 2)
     ana.sees("whose plan is pro", ".seg-sentence")
 

@@ -55,6 +55,7 @@ function tokens(node, editor, ids, kind) {
       return;
     }
     const fresh = read.filter((value) => !chosen.some((each) => String(each) === String(value)));
+    editor.commas.set(node.id, fresh.filter((value) => /,./.test(value)));
     if (fresh.length) put([...chosen, ...new Set(fresh)], `add ${fresh.join(", ")}`, isLeft ? null : "value");
   };
   const combobox = new Combobox({
@@ -177,6 +178,13 @@ function length(node, editor, ids) {
   const unitField = h("select", { "aria-label": "Unit", id: `${ids.value}-unit`, onchange: () => put() },
     units.map((each) => h("option", { value: each, selected: each === unit }, each)));
   return h("span", { class: "seg-period" }, amountField, unitField, node.operator === "more_than_ago" ? h("span", {}, "ago") : null);
+}
+
+// Whether a day that is named is itself among those meant.
+export function included(node) {
+  if (node.denied || !DAY.test(values(node.value)[0])) return "";
+  if (["before", "after"].includes(node.operator)) return "That day is not included.";
+  return ["at_or_before", "at_or_after"].includes(node.operator) ? "That day is included." : "";
 }
 
 // When a period begins or ends, as it stands now.
