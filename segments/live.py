@@ -283,6 +283,12 @@ def values(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 
 @require_GET
 @answering
+def told(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    return {"told": choices.told(workspace, request.GET.getlist("id"))}
+
+
+@require_GET
+@answering
 def copy(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     """The rule of a segment, for another one that starts from it."""
     segment = _segment(workspace, request.GET.get("segment"))
@@ -298,7 +304,7 @@ def suggest(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 
 
 def urls() -> Iterable[URLPattern]:
-    views = (choose, values, suggest, copy, count, people, facets, why)
+    views = (choose, values, suggest, told, copy, count, people, facets, why)
     return [
         path(f"live/<str:workspace_id>/{view.__name__}/", view, name=f"segments_live_{view.__name__}") for view in views
     ]

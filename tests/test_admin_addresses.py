@@ -72,7 +72,7 @@ SPECIAL = {
     "auth/user/<id>/password/": "",
     **{
         f"{_LIVE}/{name}/": OF_THE_SHOP
-        for name in ["choose", "values", "suggest", "copy", "count", "people", "facets", "why"]
+        for name in ["choose", "values", "suggest", "told", "copy", "count", "people", "facets", "why"]
     },
 }
 MAY_OPEN = SPECIAL | {address: who for model, who in MODELS.items() for address, who in crud(model, *who).items()}
@@ -81,6 +81,7 @@ BY_POST = {f"{_LIVE}/{name}/" for name in ["count", "people", "facets", "why"]}
 QUERIES = {
     "autocomplete/": {"app_label": "segments", "model_name": "pin", "field_name": "contact", "term": ""},
     f"{_LIVE}/values/": {"property": "email"},
+    f"{_LIVE}/told/": {"id": "<str:segment_id>"},
     f"{_LIVE}/copy/": {"segment": "<str:segment_id>"},
 }
 FOLDERS = {f"{model._meta.app_label}/{model._meta.model_name}": model for model in admin.site._registry}

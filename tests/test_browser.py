@@ -532,7 +532,7 @@ def test_a_segment_is_chosen_and_one_that_makes_a_circle_is_not(ana, people):
     ana.option("In Apart")
     ana.sees("who are in Apart", ".seg-sentence")
     ana.combobox(1, "Segment")
-    ana.sees("Second needs this segment: a circle", ".seg-list")
+    ana.sees("Second First → Second → First", ".seg-list")
     ana.option("Second")
     ana.keys(Keys.ESCAPE)
     ana.button("Save").click()

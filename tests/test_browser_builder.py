@@ -72,6 +72,7 @@ def test_a_new_rule_may_begin_with_the_rule_of_another_segment(ana, people):  # 
     make(people, {"all": [PRO, {"not": {"any": [OLD]}}]}, "Paying")
     ana.open("/admin/segments/segment/add/")
     ana.button("Copy another segment").click()
+    ana.sees(f"Paying {expected(people)} people People whose plan is pro or team and", ".seg-list")
     ana.option("Paying")
     ana.sees(f"{expected(people)} people", ".seg-count")
     ana.css("#id_name").send_keys("Like it")

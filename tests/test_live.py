@@ -158,7 +158,22 @@ def test_a_segment_that_would_make_a_circle_is_offered_as_such(ana, people):
     drafts.create(people, Draft("Third", tree.Not(InSegment(second.pk)), rule_given=True))
     drafts.create(people, Draft("Apart", tree.All(), rule_given=True))
     offered = live(ana, people, "choose", segment=first.pk).json()["segments"]
-    assert [each["name"] for each in offered if each["circular"]] == ["Second", "Third"]
+    assert {each["name"]: each["circle"] for each in offered if each["circle"]} == {
+        "Second": "First → Second → First",
+        "Third": "First → Third → Second → First",
+    }
+
+
+def test_segments_to_choose_from_say_who_is_in_them(ana, people, rival):
+    first = drafts.create(people, Draft("First", tree.read_node(PRO, ""), rule_given=True))
+    broken = drafts.create(people, Draft("Broken", custom("vip", "is", True), rule_given=True))
+    theirs = drafts.create(rival, Draft("Theirs", tree.All(), rule_given=True))
+    people.properties.filter(name="vip").delete()
+    found = live(ana, people, "told", id=[first.pk, broken.pk, theirs.pk, "x"]).json()["told"]
+    assert found.keys() == {first.pk, broken.pk}
+    assert found[first.pk] == {"count": 6, "words": "People whose plan is pro or team."}
+    assert found[broken.pk]["count"] is None
+    assert "there is no property" in found[broken.pk]["words"]
 
 
 FREE = {**PRO, "value": "free"}
@@ -285,6 +300,7 @@ ASKED = [
     ("values", None),
     ("suggest", None),
     ("copy", None),
+    ("told", None),
 ]
 
 

@@ -407,7 +407,18 @@ export class Editor {
       .filter((each) => each.id !== this.segment && each.name.toLowerCase().includes(wanted))
       .slice(0, 50)
       .map((each) => ({
-        label: each.name, value: each.id, unavailable: each.circular, detail: each.circular ? "needs this segment: a circle" : "",
+        label: each.name, value: each.id, unavailable: Boolean(each.circle), detail: each.circle,
       }));
+  }
+
+  // The first ones with how many are in each, and its rule in words.
+  async segmentsTold(text) {
+    const options = this.segments(text);
+    const first = options.filter((each) => !each.unavailable).slice(0, 10);
+    const { told } = await this.server.get("told", first.map((each) => ["id", each.value]));
+    return options.map((each) => {
+      const { count, words } = told[each.value] ?? {};
+      return { ...each, detail: each.detail || (Number.isInteger(count) ? people(count) : ""), words };
+    });
   }
 }

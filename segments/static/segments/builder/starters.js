@@ -47,7 +47,7 @@ export class Starters {
     const { editor } = this;
     const field = new Combobox({
       id: uid("copy"), label: "Segment to copy", placeholder: "Choose a segment",
-      options: (text) => editor.segments(text), choose: (option) => editor.copy(option),
+      options: (text) => editor.segmentsTold(text), choose: (option) => editor.copy(option),
       typed: (text) => (text.trim() ? editor.tell(`There is no segment ${text}.`) : null),
     });
     this.element.replaceChildren(h("span", { id: this.title }, "Copy"), field.element);

@@ -209,7 +209,7 @@ function segment(node, editor, ids) {
     text: name,
     described: ids.described,
     placeholder: "Choose a segment",
-    options: (text) => editor.segments(text),
+    options: (text) => editor.segmentsTold(text),
     choose: (option) => editor.change(node, { segment: option.value }, { label: `choose ${option.label}`, focus: "value" }),
     typed: (text) => (text.trim() ? editor.problem(node, `There is no segment ${text}.`) : null),
   }).element;
