@@ -173,6 +173,22 @@ def test_pasted_lines_become_values_and_commas_stay_until_somebody_splits_them(a
     assert "Split" not in ana.css(".seg-row").text
 
 
+def test_a_number_is_shown_as_it_was_read(ana, people):  # noqa: F811
+    edit(ana, make(people, {"all": [{**ORDERS, "value": 3}]}))
+    field = ana.css(".seg-number")
+    field.send_keys(Keys.CONTROL + "a" + Keys.NULL, "1,200.50")
+    ana.sees("orders is at least 1200.5", ".seg-sentence")
+    field.send_keys(Keys.TAB)
+    assert field.get_attribute("value") == "1200.5"
+
+
+def test_a_long_funnel_is_folded(ana, people):  # noqa: F811
+    edit(ana, make(people, {"all": [{**ORDERS, "value": number} for number in range(20)]}))
+    ana.sees("9 more lines", ".seg-funnel")
+    ana.css(".seg-folded summary").click()
+    ana.sees("and orders is at least 19 41", ".seg-funnel")
+
+
 def test_a_day_says_whether_it_is_included_itself(ana, people):  # noqa: F811
     edit(ana, make(people, {"all": [{**OLD, "operator": "before", "value": "2026-01-01"}]}))
     ana.sees("That day is not included.", ".seg-row")

@@ -522,6 +522,23 @@ def test_the_builder_is_answered_in_json(ana, people, segment):
     assert answer.json() == {"location": reverse("admin:segments_segment_change", args=[segment.pk])}
 
 
+def test_the_page_brings_what_there_is_to_choose_from(ana, people, segment):
+    page = ana.get(reverse("admin:segments_segment_change", args=[segment.pk])).content.decode()
+    brought = json.loads(re.search(r'id="builder-data" type="application/json">(.*?)</script>', page)[1])
+    assert brought["choices"] == live(ana, people, "choose", segment=segment.pk).json()
+    assert "segments/builder/main.js" in brought["modules"]
+    assert all(f'rel="modulepreload" href="/static/{module}"' in page for module in brought["modules"])
+
+
+def test_a_rule_of_many_conditions_is_not_counted_before_its_page_is_shown(ana, people):
+    many = drafts.create(people, Draft("Many", tree.All((tree.read_node(PRO, ""),) * 101), rule_given=True))
+    shown = text(ana.get(reverse("admin:segments_segment_change", args=[many.pk])))
+    assert "Its rule has more than 100 conditions: the page of all who are in it counts them." in shown
+    assert "6 of 10 in Demo shop" not in shown
+    drafts.update(many, Draft(rule=tree.All((tree.read_node(PRO, ""),) * 100), rule_given=True))
+    assert "6 of 10 in Demo shop" in text(ana.get(reverse("admin:segments_segment_change", args=[many.pk])))
+
+
 def test_a_guest_reads_the_rule_and_has_no_builder(people, segment):
     shown = join(people, "gus", Role.GUEST).get(reverse("admin:segments_segment_change", args=[segment.pk]))
     assert "Agents and above can change it." in text(shown)

@@ -239,7 +239,9 @@ export class Panel {
     if (before !== answer.count && kind !== "not") {
       rows.push(this.bar("with those pinned in and out", answer.count, answer.people, signed(answer.count - before)));
     }
-    this.funnel.replaceChildren(h("h3", {}, "How each condition narrows it"), h("ul", { class: "seg-bars" }, rows));
+    const more = rows.splice(rows.length > MOST_LINES + 2 ? MOST_LINES : rows.length);
+    this.funnel.replaceChildren(h("h3", {}, "How each condition narrows it"), h("ul", { class: "seg-bars" }, rows),
+      more.length ? h("details", { class: "seg-folded" }, h("summary", {}, `${more.length} more lines`), h("ul", { class: "seg-bars" }, more)) : "");
   }
 
   // The lines of a group, and how many are left behind the last; the lines of groups in it are folded away.
@@ -344,6 +346,7 @@ export class Panel {
   }
 }
 
+const MOST_LINES = 12; // of the funnel that are shown at once
 const TELLING = ["number", "date", "boolean", "list", "text"];
 export const NOT_CONNECTED = "Not connected. Your changes are kept on this page.";
 const SIGNED_OUT = "You are signed out. Sign in in another tab, then press Save again.";

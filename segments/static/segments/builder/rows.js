@@ -2,7 +2,7 @@
 // stays on whatever has the same id.
 
 import { Combobox } from "./combobox.js";
-import { h, number, people } from "./dom.js";
+import { about, h, number, people } from "./dom.js";
 import { menuButton } from "./menu.js";
 import { included, resolved, valueControl } from "./values.js";
 import { heading, HEADINGS, joiner, sort, values } from "./words.js";
@@ -267,7 +267,7 @@ export class Rows {
     const moves = resolved(node, units, workspace.zone);
     if (moves) hints.push(`${moves[0].toUpperCase()}${moves.slice(1)}.`);
     if (property?.kind === "number" && property.lowest !== null && editor.words.takes(node) !== "nothing") {
-      hints.push(`From ${number(property.lowest)} to ${number(property.highest)}.`);
+      hints.push(`From ${about(property.lowest)} to ${about(property.highest)}.`);
     }
     if (line) {
       const came = before ? before.met : line.reached;

@@ -118,7 +118,11 @@ function single(node, editor, ids, kind, value, label, written, id = ids.value) 
       if (read === null) editor.wrong(node, "Enter a number, like 1200 or 12.5.");
       else put(read, { typing: true });
     },
-    onchange: () => editor.settle(node),
+    onchange: (event) => {
+      const read = isNumber ? readNumber(event.target.value) : null;
+      if (read !== null) event.target.value = String(read); // as it was read
+      editor.settle(node);
+    },
   });
 }
 
