@@ -30,6 +30,25 @@ def cursor() -> psycopg.Cursor[Any]:
     return psycopg.Cursor(connection.connection)
 
 
+def planned_once(query: str, parameters: Mapping[str, Any]) -> Any:
+    """The rows, in binary, of a statement that PostgreSQL plans once for all that follow on this connection.
+
+    Planning a read takes three times what running it takes. Only this statement gets such a plan: others are for few
+    rows or for many, and what is best for them depends on their parameters.
+    """
+    with cursor() as held:
+        raw = held.connection
+        raw.prepare_threshold = ONLY_WHERE_ASKED  # Django prepares nothing
+        with raw.pipeline(), psycopg.Cursor(raw) as mode:
+            mode.execute("SET plan_cache_mode = force_generic_plan", prepare=True)
+            held.execute(query, parameters, binary=True, prepare=True)
+            mode.execute("SET plan_cache_mode = auto", prepare=True)
+            return held.fetchall()
+
+
+ONLY_WHERE_ASKED = 2**31  # times
+
+
 def value(reference: str) -> sql.Composable:
     """An SQL expression over contacts_contact for a property's value as text, in a query that has parameters."""
 

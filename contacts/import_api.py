@@ -19,11 +19,12 @@ from rest_framework.viewsets import ViewSet
 from contacts import importjobs, imports, properties, tasks, uploads
 from contacts.importjobs import FORMATS, Options
 from contacts.models import ImportJob, ImportState
+from workspaces import limits
 from workspaces.api import caller_workspace, workspace_of
 from workspaces.identifiers import is_id
 from workspaces.problems import Conflict, Invalid, Problem, listed
 
-USUAL_LIMIT, HIGHEST_LIMIT = 20, 100
+USUAL_LIMIT = 20  # imports on a page
 BLOCK = 64 * 1024  # bytes read of a body at once
 _RAW = {"text/csv": "csv", "application/x-ndjson": "ndjson", "application/jsonl": "ndjson"}
 
@@ -193,14 +194,13 @@ def _parsed(value: Any) -> Any:
 
 def _paging(query: Mapping[str, str]) -> tuple[int, str]:
     """Raises Invalid."""
-    limit, after, problems = query.get("limit", "") or str(USUAL_LIMIT), query.get("searchAfter", ""), []
-    if not (limit.isascii() and limit.isdigit() and len(limit) < 10 and int(limit) > 0):
-        problems.append(Problem("limit", f"is {limit!r}; use a whole number from 1 to {HIGHEST_LIMIT}"))
+    problems: list[Problem] = []
+    limit, after = limits.read(query.get("limit"), USUAL_LIMIT, problems), query.get("searchAfter", "")
     if after and not is_id(after):
         problems.append(Problem("searchAfter", "is not the id of an import"))
     if problems:
         raise Invalid(problems)
-    return min(int(limit), HIGHEST_LIMIT), after
+    return limit, after
 
 
 # --- the file ------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Read a workspace's contacts as typed columns, exact as of this moment: the snapshot and what came since."""
 
+import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -124,19 +125,16 @@ def _look(
     workspace: Workspace, references: list[str], limit: int | None, misfits: bool = False, lists: Collection[str] = ()
 ) -> "_Found":
     endings = ["", columns.misfits("")] if misfits else [""]
-    with extract.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(_LOOK).format(gathered=extract.gathered(references, lists)),
-            {
-                "workspace": workspace.pk,
-                **extract.own_names(references),
-                "columns": [ID, GONE, *(name + ending for name in references if name in BUILTIN for ending in endings)],
-                "endings": endings,
-                "limit": None if limit is None else limit + 1,
-            },
-            binary=True,
-        )
-        timezone, properties, tags, now, read_only, parts, marked, *gathered = cursor.fetchall()[0]
+    ((timezone, properties, tags, now, read_only, parts, marked, *gathered),) = extract.planned_once(
+        _statement(tuple(references), frozenset(lists)),
+        {
+            "workspace": workspace.pk,
+            **extract.own_names(references),
+            "columns": [ID, GONE, *(name + ending for name in references if name in BUILTIN for ending in endings)],
+            "endings": endings,
+            "limit": None if limit is None else limit + 1,
+        },
+    )
     written = Rows.of(references, *gathered)
     if torn := written.torn():
         return _look(workspace, references, limit, misfits, {*lists, *torn})  # all of it: one statement, rule 3
@@ -151,6 +149,12 @@ def _look(
         extract.binary_ids(marked),
         written,
     )
+
+
+@functools.lru_cache(maxsize=512)
+def _statement(references: tuple[str, ...], lists: frozenset[str]) -> str:
+    with extract.cursor() as cursor:
+        return sql.SQL(_LOOK).format(gathered=extract.gathered(references, lists)).as_string(cursor)
 
 
 def _parts(told: str) -> dict[tuple[int, str], tuple[int, bytes]]:

@@ -42,7 +42,7 @@ class Audience:
 
     @property
     def count(self) -> int:
-        return sum(int(mask.sum()) - int(mask.gather(layer.hidden).sum()) for layer, mask in self.layers)
+        return sum(_size(layer, mask) for layer, mask in self.layers)
 
     def ids(self) -> BitMap64:
         found = BitMap64()
@@ -150,6 +150,11 @@ class Audience:
 
 _STRIDE = 65_536
 _NOBODY: Ids = np.empty(0, dtype=np.int64)
+
+
+def _size(layer: Layer, mask: pl.Series) -> int:
+    hidden = int(mask.gather(layer.hidden).sum()) if len(layer.hidden) else 0
+    return int(mask.sum()) - hidden
 
 
 def _part(layer: Layer, mask: pl.Series, start: int, end: int) -> Ids:

@@ -1,6 +1,8 @@
 """Evaluate rules over the people of a workspace: for each rule a mask, all of them at one moment and in one pass."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import functools
+import operator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import narwhals as nw
@@ -10,17 +12,19 @@ from pyroaring import BitMap64
 
 from contacts import columns, snapshot
 from contacts.refresh import Ids
-from contacts.schema import PropertyType, Schema
+from contacts.schema import Schema
 from contacts.snapshot import Layer, Reading
 from contacts.values import Kind, moment_of
 from segments import references
 from segments.models import Pin, PinKind, Segment
 from segments.references import Wanted
-from segments.rules.check import Checked, Test, check
-from segments.rules.expression import Shortcuts, expression, member_column
+from segments.rules.check import Checked, Member, Test, check, tests
+from segments.rules.expression import Joins, condition, joined
 from segments.rules.tree import Rule, conditions
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
+
+MASK_BYTES = 2**26  # for who meets each of the conditions that are looked at together
 
 Read = Callable[[Workspace, Collection[str]], Reading]
 
@@ -109,73 +113,87 @@ class _Members:
         """The rule's mask with those who are pinned."""
         for ids, is_in in ((self.included, True), (self.excluded, False)):
             if len(places := snapshot.positions(layer.ids, ids)):
-                mask = mask.scatter(places, is_in)
+                mask = mask.clone().scatter(places, is_in)  # in place, and a condition's mask may serve others too
         return mask
 
 
 def _masks(layer: Layer, helpers: Mapping[str, _Members], wanted: Sequence[_Members], now: int) -> list[pl.Series]:
-    frame = layer.frame
-    for segment, members in helpers.items():  # each once, behind those that it refers to
-        (mask,) = _met(layer, frame, [members], now)
-        frame = frame.with_columns(mask.alias(member_column(segment)))
-    return _met(layer, frame, wanted, now)
+    """`helpers`: by their ids the segments that rules refer to, each behind those that it refers to itself."""
+    places = {segment: place for place, segment in enumerate(helpers)}
+    masks: list[pl.Series] = []
+    answers: dict[Test, pl.Series] = {}
+    joins = Joins(_all, _any, lambda: pl.repeat(False, len(layer.frame), eager=True))
+
+    def met(part: Test | Member) -> pl.Series:
+        return masks[places[part.segment]] if isinstance(part, Member) else answers[part]
+
+    for batch in _batches([*helpers.values(), *wanted], most_tests=8 * MASK_BYTES // max(1, len(layer.frame))):
+        answers.clear()
+        answers.update(_answers(layer, _tests(batch), now))
+        for each in batch:
+            mask = joins.nobody() if each.rule is None else joined(each.rule, met, joins)
+            masks.append(each.pinned(layer, mask))
+    return masks[len(helpers) :]
 
 
-def _met(layer: Layer, frame: pl.DataFrame, wanted: Sequence[_Members], now: int) -> list[pl.Series]:
-    shortcuts = _Shortcuts(layer)
-    rules = {
-        str(place): expression(members.rule, now, shortcuts)
-        for place, members in enumerate(wanted)
-        if members.rule is not None
-    }
-    met = _columns(frame.with_columns(shortcuts.answers), rules)
-    masks = (met[str(place)] if str(place) in rules else _nobody(frame) for place in range(len(wanted)))
-    return [members.pinned(layer, mask) for members, mask in zip(wanted, masks, strict=True)]
+_all = functools.partial(functools.reduce, operator.and_)
+_any = functools.partial(functools.reduce, operator.or_)
 
 
-def _columns(frame: pl.DataFrame, rules: Mapping[str, nw.Expr]) -> pl.DataFrame:
-    """A column for each rule."""
-    if len(rules) == 1:
-        return nw.from_native(frame).select(**rules).to_native()
-    # Lazily, so that a condition which several rules share is evaluated once.
-    return nw.from_native(frame.lazy()).select(**rules).collect().to_native() if rules else pl.DataFrame()
+def _batches(members: Sequence[_Members], most_tests: int) -> Iterator[list[_Members]]:
+    """In order, as many at a time as have so many conditions together, or one that has more."""
+    batch: list[_Members] = []
+    held: set[Test] = set()
+    for each in members:
+        more = set(_tests([each]))
+        if batch and len(held | more) > most_tests:
+            yield batch
+            batch, held = [], set()
+        batch.append(each)
+        held |= more
+    yield batch
 
 
-def _nobody(frame: pl.DataFrame) -> pl.Series:
-    return pl.repeat(False, len(frame), eager=True)
+def _tests(members: Iterable[_Members]) -> dict[Test, None]:
+    """The conditions, each once however many rules have it."""
+    return {test: None for each in members if each.rule is not None for test in tests(each.rule)}
 
 
-class _Shortcuts(Shortcuts):
-    """Those that a layer allows. `answers`: columns that its frame needs beside its own, once rules are expressed."""
-
-    def __init__(self, layer: Layer) -> None:
-        super().__init__()
-        self.layer = layer
-        self.answers: list[pl.Series] = []
-        self._vocabularies: dict[str, tuple[nw.Series, nw.Series] | None] = {}
-
-    def vocabulary(self, property: PropertyType) -> tuple[nw.Series, nw.Series] | None:
-        reference = property.reference
-        if reference not in self._vocabularies:
-            dtype = self.layer.frame[reference].dtype
-            self._vocabularies[reference] = _vocabulary(dtype, property) if isinstance(dtype, pl.Enum) else None
-        return self._vocabularies[reference]
-
-    def found(self, test: Test) -> nw.Expr | None:
-        """A text among many is looked up; a scan takes 1 to 20 ms a million rows."""
-        texts = self.layer.texts(test.property.reference) if test.property.kind is Kind.TEXT else None
+def _answers(layer: Layer, tests: Iterable[Test], now: int) -> dict[Test, pl.Series]:
+    """Who meets each condition."""
+    answers: dict[Test, pl.Series] = {}
+    expressions: dict[Test, nw.Expr] = {}
+    spelled: dict[str, list[Test]] = {}
+    for test in tests:
+        texts = layer.texts(test.property.reference) if test.property.kind is Kind.TEXT else None
+        # A text among many is looked up; a scan takes 1 to 20 ms a million rows.
         answer = texts.found(test.operator.name, test.values) if texts else None
-        if answer is None:
-            return None
-        name = f"answer:{len(self.answers)}"
-        self.answers.append(answer.alias(name))
-        return nw.col(name)
+        if answer is not None:
+            answers[test] = answer
+        elif test.operator.name not in ("is", "is_known") and isinstance(
+            layer.frame[test.property.reference].dtype, pl.Enum
+        ):
+            spelled.setdefault(test.property.reference, []).append(test)
+        else:
+            expressions[test] = condition(test, now)
+    for reference, some in spelled.items():
+        expressions |= _of_few(layer.frame[reference], some, now)
+    return answers | _met(layer.frame, expressions)
 
 
-def _vocabulary(dtype: pl.Enum, property: PropertyType) -> tuple[nw.Series, nw.Series]:
-    spelled = dtype.categories
-    values, codes = (
-        nw.from_native(each, series_only=True)
-        for each in (columns.values(spelled, property.kind).alias(property.reference), spelled)
-    )
-    return values, codes
+def _of_few(column: pl.Series, tests: Sequence[Test], now: int) -> dict[Test, nw.Expr]:
+    """For a column held as codes: its few distinct values are searched, 1 ms rather than 50 over a million people."""
+    reference, codes = column.name, column.dtype.categories  # type: ignore[attr-defined]
+    values = columns.values(codes, tests[0].property.kind).alias(reference)
+    met = _met(values.to_frame(), {test: condition(test, now) for test in tests})
+    return {test: nw.col(reference).is_in(codes.filter(met[test]).implode()) for test in tests}
+
+
+def _met(frame: pl.DataFrame, expressions: Mapping[Test, nw.Expr]) -> dict[Test, pl.Series]:
+    if not expressions:
+        return {}
+    named = {str(place): expression for place, expression in enumerate(expressions.values())}
+    met = nw.from_native(frame).select(**named).to_native()
+    if any(each.null_count() for each in met):
+        met = met.fill_null(False)
+    return dict(zip(expressions, met, strict=True))

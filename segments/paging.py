@@ -10,9 +10,9 @@ from segments import ordered
 from segments.audience import Audience
 from segments.cursors import Cursor
 from segments.ordered import START, Key, Place
+from workspaces import limits
 from workspaces.problems import Invalid, Problem
 
-HIGHEST_LIMIT = 100
 MOST_KEYS = 5
 
 Parameters = Mapping[str, Any]  # of a query, all of them texts, or of a body
@@ -81,24 +81,13 @@ def read_query(query: Parameters, usual_limit: int) -> Paging:
 def read(sent: Parameters, usual_limit: int, order: Sequence[Key] = (), problems: Sequence[Problem] = ()) -> Paging:
     """limit, searchAfter and searchBefore. Raises Invalid, with the `problems` that were found before."""
     problems = list(problems)
-    limit = _limit(sent.get("limit"), usual_limit, problems)
+    limit = limits.read(sent.get("limit"), usual_limit, problems)
     after, before = (_cursor(sent, name, order, problems) for name in ("searchAfter", "searchBefore"))
     if after and before:
         problems.append(Problem("searchBefore", "use searchAfter or searchBefore, not both"))
     if problems:
         raise Invalid(problems)
-    return Paging(min(limit, HIGHEST_LIMIT), order, after, before)
-
-
-def _limit(sent: Any, usual: int, problems: list[Problem]) -> int:
-    if sent is None or sent == "":
-        return usual
-    if isinstance(sent, str) and sent.isascii() and sent.isdigit() and len(sent) < 10:
-        sent = int(sent)
-    if type(sent) is int and sent > 0:
-        return sent
-    problems.append(Problem("limit", f"is {sent!r}; use a whole number from 1 to {HIGHEST_LIMIT}"))
-    return usual
+    return Paging(limit, order, after, before)
 
 
 def _cursor(sent: Parameters, name: str, order: Sequence[Key], problems: list[Problem]) -> Cursor | None:

@@ -5,9 +5,11 @@ import threading
 import pytest
 from django.db import close_old_connections, connections
 
-from segments import audience, drafts, evaluation
+from contacts.models import Contact
+from segments import audience, drafts, evaluation, pins
 from segments.drafts import Draft
 from segments.models import Segment
+from segments.pins import Wish
 from segments.references import MOST_SEGMENTS, Wanted
 from segments.rules.tree import All, Any, InSegment, Not, write
 from tests.people import add, custom, declare
@@ -42,11 +44,28 @@ def test_a_chain_of_fourteen_segments_is_fourteen_evaluations(people, monkeypatc
     for number in range(1, 14):
         last = make(people, str(number), both(last))
     evaluated = []
-    really = evaluation.expression
-    monkeypatch.setattr(evaluation, "expression", lambda rule, *rest: evaluated.append(rule) or really(rule, *rest))
+    really = evaluation.joined
+    monkeypatch.setattr(evaluation, "joined", lambda rule, *rest: evaluated.append(rule) or really(rule, *rest))
     answer = audience.of(last)
     assert answer.count == 2
     assert len(evaluated) == 14 * len(answer.layers)
+
+
+@pytest.mark.parametrize("mask_bytes", [0, evaluation.MASK_BYTES])
+def test_segments_that_share_a_condition_keep_their_own_pins(people, monkeypatch, mask_bytes):
+    """However few conditions are looked at together."""
+    monkeypatch.setattr(evaluation, "MASK_BYTES", mask_bytes)
+    pro = custom("plan", "is", "pro")
+    pinned, plain = make(people, "pinned", pro), make(people, "plain", pro)
+    pins.pin(pinned, [Contact.objects.get(first_name="Cem").pk], Wish())
+    outer = make(people, "outer", All((InSegment(pinned.pk), Not(InSegment(plain.pk)))))
+    held = [Segment.objects.get(pk=each.pk) for each in (pinned, plain, outer)]
+    together = audience.several(people, [Wanted(each.tree, each) for each in held])
+    assert [[str(each) for each in found.page(9)] for found in together] == [
+        ["Ana", "Bea", "Cem"],
+        ["Ana", "Bea"],
+        ["Cem"],
+    ]
 
 
 def test_the_widest_rule_allowed_and_one_more(people):
