@@ -17,6 +17,7 @@ from segments.pin_api import PinViewSet
 from segments.projects import ProjectViewSet
 from segments.properties_api import ContactPropertyViewSet, PropertyViewSet
 from segments.tags_api import TagViewSet
+from segments.version_api import VersionViewSet
 from workspaces import admin_login
 from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
 from workspaces.signin import SignInView
@@ -71,6 +72,11 @@ api = [
     re_path(rf"^{_SEGMENT}/contacts/?$", SegmentViewSet.as_view({"get": "contacts"})),
     re_path(rf"^{_SEGMENT}/pins/?$", PinViewSet.as_view({"get": "list", "put": "pin", "post": "pin"})),
     re_path(rf"^{_SEGMENT}/pins/(?P<contact>[^/]+)/?$", PinViewSet.as_view({"delete": "unpin"})),
+    re_path(rf"^{_SEGMENT}/versions/?$", VersionViewSet.as_view({"get": "versions"})),
+    re_path(
+        rf"^{_SEGMENT}/versions/(?P<number>[^/]+)/restore/?$",
+        VersionViewSet.as_view({"post": "restore"}),
+    ),
     re_path(rf"^{_SEGMENT}/explain/(?P<contact>[^/]+)/?$", SegmentViewSet.as_view({"get": "explain"})),
     re_path(rf"^{_WORKSPACE}/imports/?$", ImportViewSet.as_view({"get": "list", "post": "create"})),
     re_path(rf"^{_IMPORT}/?$", ImportViewSet.as_view({"get": "retrieve"})),

@@ -22,16 +22,29 @@ from django.urls import URLPattern, path, reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 
 from contacts.admin import ContactAdmin, JsonField
 from contacts.models import Contact
 from contacts.refresh import SnapshotBusy
 from contacts.values import moment_of
-from segments import audience, choices, drafts, explanations, listing, live, message_pages, questions, usage
+from segments import (
+    audience,
+    choices,
+    drafts,
+    explanations,
+    listing,
+    live,
+    message_pages,
+    questions,
+    usage,
+    version_pages,
+    versions,
+)
 from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
-from segments.models import Pin, PinKind, Segment, rewrite_pins
+from segments.models import Pin, PinKind, Segment, SegmentVersion, rewrite_pins
 from segments.properties_admin import link
 from segments.questions import Question
 from segments.references import Wanted
@@ -165,8 +178,10 @@ class SegmentForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.problems: list[Problem] = []
         self.question: Question | None = None
+        self.saved: Segment | None = None
         if not self.instance._state.adding:
-            self.initial["seen"] = self.instance.updated_at.isoformat()
+            self.version = versions.latest([self.instance]).get(self.instance.pk)
+            self.initial["seen"] = versions.state(self.instance, self.version)
 
     def clean(self) -> dict[str, Any]:
         """Save once on trial, so that whatever saving would refuse is an error here.
@@ -202,11 +217,10 @@ class SegmentForm(forms.ModelForm):
 
     def asked(self, segment: Segment) -> Question | None:
         """`segment` as it would be saved."""
-        saved = Segment.objects.select_related("workspace").filter(pk=segment.pk).first()
+        saved = self.saved = Segment.objects.select_related("workspace").filter(pk=segment.pk).first()
         seen = self.cleaned_data.get("seen")
-        if saved and seen and seen != saved.updated_at.isoformat():
-            rule = self.draft.rule if self.draft.rule_given else saved.tree
-            return questions.about_another(segment, saved, rule)
+        if saved and seen and seen != versions.state(saved, versions.latest([saved]).get(saved.pk)):
+            return questions.about_another(segment, saved)
         if not self.draft.rule_given:
             return None
         question = questions.about_people(segment, self.draft.rule, saved)
@@ -214,7 +228,7 @@ class SegmentForm(forms.ModelForm):
 
     def drafted(self) -> Draft:
         """What was typed; the rule only if it was changed, for what a client sent is echoed until then."""
-        draft = Draft(self.cleaned_data.get("name"))
+        draft = Draft(self.cleaned_data.get("name"), fields={"description": self.cleaned_data.get("description", "")})
         if "rule" in self.changed_data and "rule" in self.cleaned_data:
             try:
                 draft.rule = read_rule(self.cleaned_data["rule"])
@@ -289,7 +303,7 @@ class SegmentAdmin(ScopedAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.everybody)
         people = path("<str:segment_id>/people/", view, name="segments_segment_people")
-        return [*live.urls(), *message_pages.urls(self), people, *super().get_urls()]
+        return [*live.urls(), *message_pages.urls(self), *version_pages.urls(self), people, *super().get_urls()]
 
     def everybody(self, request: HttpRequest, segment_id: str) -> HttpResponse:
         """Who is in, a page at a time, as it was when the first page was opened."""
@@ -351,10 +365,12 @@ class SegmentAdmin(ScopedAdmin):
             del form.errors[NON_FIELD_ERRORS]
             context["errors"] = AdminErrorList(form, formsets)
             if form.question and not context["errors"]:
-                asked = {"question": form.question, "posted": _posted(request)}
+                asked = {"question": form.question, "posted": _posted(request), "seen": form["seen"].value()}
                 return TemplateResponse(request, "admin/segments/segment/question.html", {**context, **asked})
             if "_check" in form.data:
                 context["checked"] = self.checked(form)
+        if form.instance.pk and not form.instance._state.adding:
+            context["version"] = version_pages.line(form.instance, form.version)
         context["builder"] = self.builder(request, kwargs.get("obj"))
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -386,10 +402,20 @@ class SegmentAdmin(ScopedAdmin):
         }
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
-        # A draft has no description; it stands on the segment already and is saved with it.
         if not change:
             obj.created_by_id = request.user.pk
-        drafts.update(obj, form.draft)
+        drafts.update(obj, form.draft, versions.by_staff(request))
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """What was changed, in words; the versions hold the rule itself."""
+        message = super().construct_change_message(request, form, formsets, add)
+        if add or form.saved is None:
+            return message
+        called = versions.names(form.saved.workspace, [form.saved, form.instance])
+        if changes := versions.changes(form.saved, form.instance, called):
+            of_pins = [each for each in message if "name" in each.get("changed", {"name": ""})]
+            message = [versions.log_message(changes), *of_pins]
+        return message
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         for formset in formsets:
@@ -407,7 +433,7 @@ class SegmentAdmin(ScopedAdmin):
         listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
         places = sorted({segment.workspace_id for segment in dying.values()})
         users = [each for place in places for each in usage.broken(place, problems_of) if each.id not in dying]
-        return listed, counts, lacking, [*protected, *map(link, users)]
+        return _without_versions(listed), counts, lacking, [*protected, *map(link, users)]
 
     @admin.display(description="In words")
     def says(self, segment: Segment) -> str:
@@ -442,6 +468,13 @@ class SegmentAdmin(ScopedAdmin):
             segment.pk,
             *(f"{number:,} {kind}" for kind, number in pins.items()),
         )
+
+
+def _without_versions(listed: list[Any]) -> list[Any]:
+    """What is deleted along, as Django lists it; of versions, which may be many, the number that it says is enough."""
+    head = f"{capfirst(SegmentVersion._meta.verbose_name)}: "
+    nested = [_without_versions(each) if isinstance(each, list) else each for each in listed]
+    return [each for each in nested if each and not (isinstance(each, str) and each.startswith(head))]
 
 
 def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any]:

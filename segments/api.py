@@ -19,9 +19,9 @@ from segments import audience, drafts, explanations, messages, paging, preview
 from segments.audience import Overlap
 from segments.dialects import swipeone
 from segments.dialects.reading import Listing, Person, Shown
-from segments.drafts import Draft
+from segments.drafts import By, Draft
 from segments.exports import Stream, export
-from segments.models import Segment
+from segments.models import Segment, Source
 from segments.references import Wanted
 from segments.rules.check import check, no_property
 from segments.rules.tree import All, Rule, denials, read_node
@@ -71,7 +71,7 @@ class SegmentViewSet(ViewSet):
     def create(self, request: Request, workspace_id: str = "") -> Response:
         workspace = _workspace(request, workspace_id)
         draft = self.dialect.read_segment(request.data, properties.schema(workspace))
-        segment = drafts.create(workspace, draft, author_of(request), unique_name=self.dialect.UNIQUE_NAMES)
+        segment = drafts.create(workspace, draft, self.by(request), unique_name=self.dialect.UNIQUE_NAMES)
         return self.answer(segment, self.dialect.CREATED, draft)
 
     def retrieve(self, request: Request, segment_id: str, workspace_id: str = "") -> Response:
@@ -82,7 +82,7 @@ class SegmentViewSet(ViewSet):
         schema = properties.schema_if_needed(segment.workspace)
         draft = self.dialect.read_segment(request.data, schema, self.document(segment, schema))
         if draft.says_something:
-            segment = drafts.update(segment, draft)
+            segment = drafts.update(segment, draft, self.by(request))
         return self.answer(segment, 200, draft)
 
     def update_named(self, request: Request) -> Response:
@@ -96,6 +96,9 @@ class SegmentViewSet(ViewSet):
         segment = segment_of(request, segment_id, workspace_id)
         drafts.delete(segment)
         return self.answer(segment)
+
+    def by(self, request: Request) -> By:
+        return By(author_of(request), Source(self.dialect.NAME))
 
     def answer(self, segment: Segment, status: int = 200, draft: Draft | None = None) -> Response:
         draft = draft or Draft()

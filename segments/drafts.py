@@ -4,7 +4,6 @@ import copy
 import itertools
 from collections.abc import Mapping, Sequence
 
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -14,13 +13,15 @@ from contacts.models import wire_id
 from contacts.schema import CUSTOM, Schema, custom_type
 from contacts.upserts import Change
 from contacts.values import Kind, Refused, clean
-from segments import pins, references, usage
+from segments import pins, references, usage, versions
 from segments.dialects.reading import Draft as Draft
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.check import check
 from segments.rules.tree import referred
+from segments.versions import A_COMMAND
+from segments.versions import By as By
 from workspaces.locks import lock
 from workspaces.models import Workspace
 from workspaces.problems import Conflict, Invalid, Problem, listed
@@ -28,14 +29,14 @@ from workspaces.problems import Conflict, Invalid, Problem, listed
 LONGEST_NAME = 500
 
 
-def create(workspace: Workspace, draft: Draft, author: User | None = None, *, unique_name: bool = True) -> Segment:
+def create(workspace: Workspace, draft: Draft, by: By = A_COMMAND, *, unique_name: bool = True) -> Segment:
     """Raises Invalid."""
-    return _save(Segment(workspace=workspace, created_by=author, name_is_unique=unique_name), draft)
+    return _save(Segment(workspace=workspace, created_by=by.author, name_is_unique=unique_name), draft, by)
 
 
-def update(segment: Segment, draft: Draft) -> Segment:
+def update(segment: Segment, draft: Draft, by: By = A_COMMAND) -> Segment:
     """Raises Invalid."""
-    return _save(segment, draft)
+    return _save(segment, draft, by)
 
 
 def delete(segment: Segment) -> None:
@@ -49,13 +50,13 @@ def delete(segment: Segment) -> None:
         segment.save(update_fields=["deleted_at", "updated_at"])
 
 
-def _save(segment: Segment, draft: Draft) -> Segment:
-    people = None if draft.persons is None else _bring(segment, draft)
-    _write(segment, draft, people)
+def _save(segment: Segment, draft: Draft, by: By) -> Segment:
+    people = None if draft.persons is None else _bring(segment, draft, by)
+    _write(segment, draft, by, people)
     return segment
 
 
-def _bring(segment: Segment, draft: Draft) -> list[int]:
+def _bring(segment: Segment, draft: Draft, by: By) -> list[int]:
     """Bring the persons sent with a draft up to date or add them, once nothing speaks against any of it; their ids.
 
     They are written batch by batch, and before the segment: who sends it again after an interruption finds them there.
@@ -65,7 +66,7 @@ def _bring(segment: Segment, draft: Draft) -> list[int]:
     workspace = segment.workspace
     changes = _changes(draft, properties.schema(workspace))
     with transaction.atomic():
-        _write(copy.copy(segment), draft)
+        _write(copy.copy(segment), draft, by)
         properties.hold_types(workspace)
         _refuse(upserts.settle(workspace, changes))
         transaction.set_rollback(True)
@@ -96,15 +97,17 @@ def _refuse(problems: Mapping[int, Sequence[Problem]]) -> None:
 
 
 # Pins have their own writers, and a segment that is put away meanwhile stays away.
-_NOT_OURS = ("id", "included", "excluded", "deleted_at")
+_OURS = ("name", "description", "rule", "document", "broadcast_medium_id", "segment_type", "tag_id")
 
 
-def _write(segment: Segment, draft: Draft, people: Sequence[int] | None = None) -> None:
+def _write(segment: Segment, draft: Draft, by: By, people: Sequence[int] | None = None) -> None:
     """`people`: the contacts that are to be those pinned in, where that is to change."""
     workspace = segment.workspace
     with transaction.atomic():
         # Names and references are checked under this lock: two saves at once cannot make a circle or a name twice.
         lock("segments", workspace.pk)
+        if not segment._state.adding:
+            segment.refresh_from_db(fields=_OURS)  # what somebody else saved since it was read stays
         problems = draft.problems + _name(segment, draft) + _rule(segment, draft)
         if problems:
             raise Invalid(problems)
@@ -126,7 +129,8 @@ def _write(segment: Segment, draft: Draft, people: Sequence[int] | None = None) 
             segment.created_at = segment.updated_at
             segment.save()
         else:
-            segment.save(update_fields=[each.name for each in Segment._meta.fields if each.name not in _NOT_OURS])
+            segment.save(update_fields=[*_OURS, "updated_at"])
+        versions.keep([segment], by)
         if people is not None:
             pins.replace_included(segment, people)
 

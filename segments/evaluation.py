@@ -58,7 +58,7 @@ def evaluate(
     named = {condition.property for rule in rules if rule for condition in conditions(rule)}
     reading = read(workspace, named | set(also))
     moment = reading.now if now is None else now
-    pins = _pins([*needed, *(each.segment for each in wanted if each.segment)], moment)
+    pins = pinned([*needed, *(each.segment for each in wanted if each.segment)], moment)
     helpers = {pk: _Members(_checked(tree, reading.schema, pk), *pins[pk]) for pk, tree in trees.items()}
     people = [
         _Members(_checked(each.rule, reading.schema), *(pins[each.segment.pk] if each.segment else _NO_PINS))
@@ -82,7 +82,7 @@ _NOBODY: Ids = np.empty(0, dtype=np.int64)
 _NO_PINS = _NOBODY, _NOBODY
 
 
-def _pins(segments: Iterable[Segment], moment: int) -> dict[str, tuple[Ids, Ids]]:
+def pinned(segments: Iterable[Segment], moment: int) -> dict[str, tuple[Ids, Ids]]:
     """Who is pinned in and who out of each segment at a moment, ascending."""
     held = {each.pk: (_bitmap(each.included), _bitmap(each.excluded)) for each in segments}
     if not held:

@@ -1,12 +1,14 @@
 """Erase a person everywhere: what is stored of them, what was made from it, and what the database keeps behind that.
 
-Not erased are the texts that people wrote about others, like a segment's rule that names an e-mail address: those are
-named, to be changed by hand. A new table that holds something of people gets a row in PLACES.
+Not erased are the texts that people wrote about others, like a segment's rule that names an e-mail address or did so in
+an older version: those are named, to be changed or deleted by hand. A new table that holds something of people gets a
+row in PLACES.
 """
 
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,9 +22,10 @@ from contacts import catalogue, importjobs
 from contacts.models import Contact, ContactMark, ImportRejects, PropertySummary, SnapshotColumn
 from contacts.refresh import refresh
 from contacts.values import fold
-from segments.models import Pin, PinKind, Segment, rewrite_pins
+from segments.models import Pin, PinKind, Segment, SegmentVersion, rewrite_pins
 from workspaces.locks import lock
 from workspaces.models import KeptAnswer, Workspace
+from workspaces.problems import listed
 
 PATIENCE_MS = 5_000  # for others who clean the same table
 
@@ -89,6 +92,13 @@ def _log(contact: Contact) -> int:
     """The admin's log keeps who did what, and forgets to whom."""
     called, number = _names(contact), f"contact {contact.wire_id}"
     segments = dict(Segment.objects.filter(workspace=contact.workspace_id).values_list("pk", "name"))
+    told = "|".join(re.escape(each) for each in (contact.email, contact.phone) if each)
+
+    def silent(text: str) -> str:
+        """Without a pin of theirs, and without their addresses in the words of what was changed in a rule."""
+        text = pinned.get(text, text)
+        return re.sub(told, "...", text, flags=re.IGNORECASE) if told else text
+
     pinned = {f"{name} {kind} in {segment}": f"{number} {kind} in {segment}"
               for name in called for kind in PinKind.values for segment in segments.values()}  # fmt: skip
     changed = []
@@ -99,9 +109,10 @@ def _log(contact: Contact) -> int:
         entry.object_repr = pinned[entry.object_repr]
         changed.append(entry)
     for entry in _entries(Segment).filter(object_id__in=segments):
-        message = json.dumps(_replaced(_parsed(entry.change_message), pinned))
-        if _parsed(message) != _parsed(entry.change_message):
-            entry.change_message = message
+        said = _parsed(entry.change_message)
+        message = _replaced(said, silent)
+        if message != said:
+            entry.change_message = message if isinstance(message, str) else json.dumps(message)
             changed.append(entry)
     LogEntry.objects.bulk_update(changed, ["object_repr", "change_message"])
     return len(changed)
@@ -118,14 +129,14 @@ def _parsed(message: str) -> Any:
         return message
 
 
-def _replaced(document: Any, texts: dict[str, str]) -> Any:
+def _replaced(document: Any, change: Callable[[str], str]) -> Any:
     match document:
         case str():
-            return texts.get(document, document)
+            return change(document)
         case list():
-            return [_replaced(each, texts) for each in document]
+            return [_replaced(each, change) for each in document]
         case dict():
-            return {key: _replaced(each, texts) for key, each in document.items()}
+            return {key: _replaced(each, change) for key, each in document.items()}
     return document
 
 
@@ -182,12 +193,23 @@ def _names(contact: Contact) -> list[str]:
 def _named_in(workspace: Workspace, contact: Contact) -> Iterator[str]:
     wanted = {fold(text) for text in (contact.email, contact.phone, contact.external_id) if text}
     email = fold(contact.email)
-    for segment in workspace.segments.all():
-        texts = [segment.name, segment.description, *_texts(segment.rule), *_texts(segment.document)]
+
+    def names(kept: Segment | SegmentVersion) -> bool:
+        texts = [kept.name, kept.description, *_texts(kept.rule), *_texts(kept.document)]
         folded = set(map(fold, texts))
-        if wanted & folded or (email and any(email in text for text in folded)):
-            deleted = ", which is deleted" if segment.deleted_at else ""
-            yield f"segment {segment.name} ({segment.pk}){deleted}"
+        return bool(wanted & folded) or bool(email and any(email in text for text in folded))
+
+    last: dict[str, int] = {}  # by segment; that version says what the segment says
+    old: dict[str, list[str]] = {}
+    for version in SegmentVersion.objects.filter(segment__workspace=workspace).iterator(chunk_size=200):
+        if version.number != last.setdefault(version.segment_id, version.number) and names(version):
+            old.setdefault(version.segment_id, []).append(str(version.number))
+    for segment in workspace.segments.all():
+        called = f"segment {segment.name} ({segment.pk}){', which is deleted' if segment.deleted_at else ''}"
+        if names(segment):
+            yield called
+        if numbers := old.get(segment.pk):
+            yield f"version{'' if len(numbers) == 1 else 's'} {listed(numbers[::-1], 'and')} of {called}"
     for job in workspace.imports.filter(parts__isnull=False).distinct().order_by("id"):
         yield f"perhaps the file of {job}, kept until it has ended: cancel it or let it end first"
 
@@ -206,7 +228,7 @@ def _texts(document: Any) -> Iterator[str]:
 
 # --- behind the tables -----------------------------------------------------------------------------------------------
 
-_MADE_FROM_CONTACTS = (SnapshotColumn, ContactMark, PropertySummary, Segment)
+_MADE_FROM_CONTACTS = (SnapshotColumn, ContactMark, PropertySummary, Segment, SegmentVersion)
 TABLES = (*(place.table for place in PLACES), *(model._meta.db_table for model in _MADE_FROM_CONTACTS))
 
 

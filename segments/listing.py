@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from contacts import properties
 from contacts.refresh import SnapshotBusy
@@ -14,6 +15,8 @@ from segments.rules.tree import referred
 from segments.rules.words import sentence
 from workspaces.models import Workspace
 from workspaces.problems import Invalid
+
+Key = TypeVar("Key")
 
 ONLY_PINNED = "The people who are pinned in, and nobody else."
 
@@ -47,11 +50,12 @@ def _told(workspace: Workspace, segments: Sequence[Segment]) -> dict[str, Told]:
             sentences[segment.pk] = _sentence(segment, schema, names)
         except Invalid as error:
             problems[segment.pk] = "; ".join(map(str, error.problems))
-    counts = _counts(workspace, [segment for segment in segments if segment.pk in sentences])
+    readable = {segment.pk: Wanted(segment.tree, segment) for segment in segments if segment.pk in sentences}
+    counted = counts(workspace, readable)
     return {
         segment.pk: Told(
             sentences.get(segment.pk, ""),
-            count if isinstance(count := counts.get(segment.pk), int) else None,
+            count if isinstance(count := counted.get(segment.pk), int) else None,
             problems.get(segment.pk) or (count if isinstance(count, str) else ""),
         )
         for segment in segments
@@ -75,18 +79,20 @@ def _sentence(segment: Segment, schema: Schema, names: Mapping[str, str]) -> str
     return sentence(check(segment.tree, schema), lambda pk: names.get(pk, f"segment {pk}"))
 
 
-def _counts(workspace: Workspace, segments: Sequence[Segment]) -> dict[str, int | str]:
-    """How many are in each, or why nobody can say."""
-    if not segments:
+def counts(workspace: Workspace, wanted: Mapping[Key, Wanted]) -> dict[Key, int | str]:
+    """How many each of these finds, or why nobody can say; all in one pass where all can be read."""
+    if not wanted:
         return {}
     try:
-        people = audience.several(workspace, [Wanted(segment.tree, segment) for segment in segments])
+        people = audience.several(workspace, list(wanted.values()))
     except SnapshotBusy:
-        return {segment.pk: "Many contacts are being taken in just now; try again soon." for segment in segments}
+        return dict.fromkeys(wanted, "Many contacts are being taken in just now; try again soon.")
     except Invalid as error:
-        # One of them names a segment that is broken: the others are counted without it.
-        if len(segments) == 1:
-            return {segments[0].pk: "; ".join(map(str, error.problems))}
-        half = len(segments) // 2
-        return {**_counts(workspace, segments[:half]), **_counts(workspace, segments[half:])}
-    return {segment.pk: found.count for segment, found in zip(segments, people, strict=True)}
+        # One of them cannot be read, or names a segment that cannot: the others are counted without it.
+        if len(wanted) == 1:
+            return dict.fromkeys(wanted, "; ".join(map(str, error.problems)))
+        keys = list(wanted)
+        halves = keys[: len(keys) // 2], keys[len(keys) // 2 :]
+        one, other = (counts(workspace, {key: wanted[key] for key in half}) for half in halves)
+        return one | other
+    return {key: found.count for key, found in zip(wanted, people, strict=True)}

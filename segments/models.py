@@ -88,6 +88,47 @@ class Segment(models.Model):
         return sent.get("body") if sent.get("dialect") == dialect and sent.get("rule") == self.rule else None
 
 
+class Source(models.TextChoices):
+    """The door through which a segment was saved, as it ends "saved by Bo "."""
+
+    ADMIN = "admin", "in the admin"
+    API = "api", "over the API"
+    SWIPE_ONE = "swipeone", "over the Swipe One API"
+    TILEDESK = "tiledesk", "over the Tiledesk API"
+    SEGMENTER = "segmenter", "over the Segmenter API"
+    COMMAND = "command", "by a command"
+    EARLIER = "earlier", "before versions were kept"
+
+
+class SegmentVersion(models.Model):
+    """What a segment was from one save to the next. Numbered from 1; `versions` writes them and nobody changes them."""
+
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=500)
+    description = models.TextField(blank=True)
+    rule = models.JSONField(null=True)
+    document = OrderedJSONField(null=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    source = models.CharField(max_length=9, choices=Source.choices)
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["segment_id", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["segment", "number"], name="version_number_once_per_segment"),
+            models.CheckConstraint(condition=Q(source__in=Source.values), name="version_source_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.number} of {self.name}"
+
+    @property
+    def tree(self) -> tree.Rule | None:
+        """Raises Invalid."""
+        return None if self.rule is None else tree.read(self.rule)
+
+
 class PinKind(models.TextChoices):
     INCLUDED = "included"
     EXCLUDED = "excluded"

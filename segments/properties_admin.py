@@ -26,7 +26,7 @@ from contacts.models import Property, SubstitutionTag
 from contacts.refresh import SnapshotBusy, refresh
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind
-from segments import gone, property_changes
+from segments import gone, property_changes, versions
 from segments.models import Segment
 from segments.property_changes import Breaking, Changed, Deletion, Wanted, WouldBreak
 from segments.rendering import percent
@@ -158,7 +158,10 @@ class UsedInRules(ScopedAdmin):
         try:
             with transaction.atomic():
                 self.log_deletions(request, type(obj).objects.filter(pk=obj.pk))
-                return property_changes.delete(obj.workspace, self.reference(obj), instead=instead, breaking=breaking)
+                by = versions.by_staff(request)
+                return property_changes.delete(
+                    obj.workspace, self.reference(obj), instead=instead, breaking=breaking, by=by
+                )
         except (WouldBreak, Invalid) as error:
             form.add_error(None, _lines(error))
         return None

@@ -20,9 +20,11 @@ from contacts.values import Kind, iso, milliseconds
 from segments import property_changes
 from segments.dialects import swipeone, swipeone_properties
 from segments.dialects.swipeone_properties import Shown
+from segments.models import Source
 from segments.property_changes import Breaking, Wanted
 from segments.rules.operators import operators_for
 from segments.usage import Broken
+from segments.versions import By
 from workspaces.api import caller_workspace, workspace_of
 from workspaces.identifiers import id_of
 from workspaces.models import Workspace
@@ -133,6 +135,7 @@ class PropertyViewSet(ViewSet):
             instead=asked.get("instead", ""),
             breaking=_breaking(asked),
             dry_run=_flag(asked, "dryRun"),
+            by=By(source=Source.API),
         )
         _refresh(workspace, asked)
         rewritten = [{"_id": each.pk, "name": each.name} for each in deletion.rewritten]

@@ -21,12 +21,13 @@ from contacts.conversion import Conversion, Reject
 from contacts.models import Property
 from contacts.schema import CUSTOM, TAG, Schema, custom_type
 from contacts.values import Kind, Refused, clean
-from segments import usage
+from segments import usage, versions
 from segments.models import Segment
 from segments.rules import tree
 from segments.rules.check import check, no_property
 from segments.rules.tree import Rule
 from segments.usage import Broken
+from segments.versions import A_COMMAND, By
 from workspaces.locks import lock
 from workspaces.models import Workspace
 from workspaces.problems import Conflict as Conflict
@@ -300,6 +301,7 @@ def delete(
     instead: str = "",
     breaking: Breaking = Breaking.REFUSE,
     dry_run: bool = False,
+    by: By = A_COMMAND,
 ) -> Deletion:
     """Delete a custom property or substitution tag, by its reference, and everybody's value of it.
 
@@ -332,7 +334,7 @@ def delete(
         rewritten = [segment for segment in rewritten if segment.pk not in gone]
         if not dry_run:
             _delete_segments(segments)
-            save_rules(rewritten)
+            save_rules(rewritten, by)
             _delete_row(workspace, reference)
         return Deletion(holders, segments, rewritten)
 
@@ -395,7 +397,9 @@ def _delete_segments(segments: Iterable[Broken]) -> None:
     Segment.objects.filter(pk__in=[each.id for each in segments]).update(deleted_at=timezone.now())
 
 
-def save_rules(segments: Iterable[Segment]) -> None:
+def save_rules(segments: Sequence[Segment], by: By) -> None:
+    """Call it under the lock of "segments", in one transaction with what makes these rules say the same as before."""
     for segment in segments:
         segment.updated_at = timezone.now()
         segment.save(update_fields=["rule", "updated_at"])
+    versions.keep(segments, by)

@@ -12,12 +12,13 @@ from segments.models import Segment
 from segments.property_changes import save_rules
 from segments.rules import tree
 from segments.rules.tree import Condition, Rule
+from segments.versions import A_COMMAND, By
 from workspaces.locks import lock
 from workspaces.models import Workspace
 from workspaces.problems import Conflict, Invalid, Problem, listed
 
 
-def rename(tag: Tag, label: str) -> Tag:
+def rename(tag: Tag, label: str, by: By = A_COMMAND) -> Tag:
     """Give a tag another label: on every contact that carries it and in every rule that names it.
 
     Raises Invalid where there is a tag of that label, for the two would become one; Conflict where a segment names it,
@@ -32,7 +33,7 @@ def rename(tag: Tag, label: str) -> Tag:
         carried = _carried(workspace)
         if fold(label) != old:
             _check_free(workspace, label, carried)
-            _rewrite_rules(workspace, old, label)
+            _rewrite_rules(workspace, old, label, by)
             names = workspace.tags.exclude(pk=tag.pk).values_list("name", flat=True)
             tag.key, tag.name = tags.key(label), tags.free_name(label, names)
         _rewrite_contacts(workspace, [each for each in carried if fold(each) == old], label)
@@ -73,7 +74,7 @@ def _labels(condition: Condition) -> tuple[str, ...]:
     return tuple(as_text(value) for value in values)
 
 
-def _rewrite_rules(workspace: Workspace, old: str, label: str) -> None:
+def _rewrite_rules(workspace: Workspace, old: str, label: str, by: By) -> None:
     def relabelled(condition: Condition) -> Condition:
         labels = _labels(condition)
         if old not in map(fold, labels):
@@ -88,7 +89,7 @@ def _rewrite_rules(workspace: Workspace, old: str, label: str) -> None:
         if (new := tree.replaced(rule, relabelled)) != rule:
             segment.rule = tree.write(new)
             changed.append(segment)
-    save_rules(changed)
+    save_rules(changed, by)
 
 
 def _rewrite_contacts(workspace: Workspace, spellings: list[str], label: str) -> None:

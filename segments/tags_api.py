@@ -13,7 +13,9 @@ from contacts.refresh import refresh
 from contacts.values import iso, milliseconds
 from segments import people_api, tag_changes
 from segments.dialects import swipeone
+from segments.models import Source
 from segments.rules.tree import Condition
+from segments.versions import By
 from workspaces.api import caller_workspace, workspace_of
 from workspaces.identifiers import is_id
 from workspaces.problems import Invalid, Problem
@@ -38,7 +40,7 @@ class TagViewSet(ViewSet):
         sent = request.data
         wanted = _wanted({"label": tag.label, "color": tag.color, **sent} if isinstance(sent, dict) else None)
         if wanted.label != tag.label:
-            tag = tag_changes.rename(tag, wanted.label)
+            tag = tag_changes.rename(tag, wanted.label, By(source=Source.API))
             refresh(tag.workspace)  # takes in everybody who carries it
         if wanted.color != tag.color:
             tag.color = wanted.color

@@ -81,7 +81,7 @@ def circles(segment: Segment) -> dict[str, str]:
 def _named(segment: Segment) -> dict[Segment, set[str]]:
     """The live segments of its workspace, by name, and the ids that each one's rule names."""
     found: dict[Segment, set[str]] = {}
-    for other in segment.workspace.segments.live().exclude(rule=None).order_by("name", "id"):
+    for other in segment.workspace.segments.live().filter(rule__isnull=False).order_by("name", "id"):
         with suppress(Invalid):  # one that nobody can read says so itself
             found[other] = {each.segment for each in referred(other.tree)}
     return found

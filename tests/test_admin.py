@@ -18,7 +18,7 @@ from contacts.admin import MOST_LISTED
 from contacts.models import Contact, Property, Status, SubstitutionTag
 from contacts.values import Kind
 from segments import audience, drafts
-from segments.drafts import Draft
+from segments.drafts import By, Draft
 from segments.models import Pin, PinKind, Segment, rewrite_pins
 from segments.rules import tree
 from segments.rules.tree import InSegment
@@ -1170,7 +1170,7 @@ def test_a_list_costs_no_more_queries_however_long(browser, shop, ours, kind, na
         member = join(shop, f"more{number}", Role.USER)
         other = Workspace.objects.create(name=f"Other {number}")
         Member.objects.create(workspace=other, user=User.objects.get(username="bo"), role=Role.ADMIN)
-        drafts.create(shop, Draft(f"Segment {number}", None, rule_given=True), member.user)
+        drafts.create(shop, Draft(f"Segment {number}", None, rule_given=True), By(member.user))
         lead = add(other, f"Lead {number}")
         Pin.objects.create(
             segment=Segment.objects.create(workspace=other, name="S", created_by=member.user),

@@ -69,6 +69,9 @@ SPECIAL = {
     "contacts/contact/<int:contact_id>/why/<str:segment_id>/": OF_THE_SHOP,
     "segments/segment/<str:segment_id>/message/": OF_THE_SHOP,
     "segments/segment/<str:segment_id>/people/": OF_THE_SHOP,
+    "segments/segment/<str:segment_id>/versions/": OF_THE_SHOP,
+    "segments/segment/<str:segment_id>/versions/<int:number>/restore/": "ana bo",  # by POST; else it leads to the list
+    "segments/segment/<str:segment_id>/versions/<int:number>/delete/": "ana bo",
     "auth/user/<id>/password/": "",
     **{
         f"{_LIVE}/{name}/": OF_THE_SHOP
@@ -107,6 +110,7 @@ def furnished(held, user):
         "<int:property_id>": held["contacts.property"].pk,
         "<int:contact_id>": contact.pk,
         "<str:segment_id>": segment.pk,
+        "<int:number>": 1,
         "<str:workspace_id>": segment.workspace_id,
         "<path:content_type_id>": ContentType.objects.get_for_model(Contact).pk,
         "<id>": user.pk,

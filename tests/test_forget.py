@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.test import Client
 from pyroaring import BitMap64
 
 from contacts import catalogue, columns, uploads
@@ -19,7 +20,7 @@ from segments import audience, drafts, forgetting, pins
 from segments.drafts import Draft
 from segments.models import Pin, PinKind, Segment
 from segments.pins import Wish
-from segments.rules.tree import All, Not
+from segments.rules.tree import All, Not, write_node
 from tests.conftest import Api
 from tests.people import add, custom, declare, found
 from tests.test_protocol import Elsewhere
@@ -205,11 +206,32 @@ def test_what_people_wrote_is_named_and_left(ana):
     rule = drafts.create(shop, Draft("Friends", custom("plan", "is", EMAIL.lower()), rule_given=True))
     named = drafts.create(shop, Draft(f"Not {EMAIL}", All(), rule_given=True))
     drafts.create(shop, Draft("Nobody's", custom("plan", "is", "post.example"), rule_given=True))
+    before = drafts.create(shop, Draft("Before", custom("plan", "is", (EMAIL, "x")), rule_given=True))
+    drafts.update(before, Draft(fields={"description": f"of {EMAIL}"}))
+    drafts.update(before, Draft(rule=PRO, rule_given=True, fields={"description": ""}))
     out, _ = command("forget_contact", EMAIL)
     assert [line for line in out.splitlines() if line.startswith("Still")] == [
-        f"Still named in segment Friends ({rule.pk}): change it by hand.",
-        f"Still named in segment Not {EMAIL} ({named.pk}): change it by hand.",
+        f"Still named in segment Friends ({rule.pk}).",
+        f"Still named in segment Not {EMAIL} ({named.pk}).",
+        f"Still named in versions 1 and 2 of segment Before ({before.pk}).",
     ]
+    assert "stays in its history until deleted there" in out
+
+
+def test_a_rule_that_named_somebody_is_in_no_table_once_its_version_is_deleted(ana):
+    """The admin's log, which said the change in words, forgets by itself."""
+    shop, boss = ana.workspace, User.objects.create(username="root", is_staff=True, is_superuser=True)
+    segment = drafts.create(shop, Draft("Friends", custom("plan", "is", EMAIL.lower()), rule_given=True))
+    client = Client()
+    client.force_login(boss)
+    asked = {"name": "Friends", "rule": json.dumps(write_node(PRO)), "pins-TOTAL_FORMS": "0", "pins-INITIAL_FORMS": "0"}
+    page = f"/admin/segments/segment/{segment.pk}/"
+    assert client.post(f"{page}change/", {**asked, "confirmed": "change"}).status_code == 302
+    assert f"plan is {EMAIL.lower()} → pro" in LogEntry.objects.get(user=boss).get_change_message()
+    assert client.post(f"{page}versions/1/delete/", {"confirmed": "delete"}).status_code == 302
+    command("forget_contact", EMAIL)
+    assert places_of(EMAIL) == set()
+    assert "plan is ... → pro" in LogEntry.objects.filter(user=boss).order_by("pk")[0].get_change_message()
 
 
 def test_a_file_that_is_yet_to_be_taken_in_is_named(ana):

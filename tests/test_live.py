@@ -488,9 +488,9 @@ def test_the_second_of_two_editors_is_told_and_loses_nothing(ana, people, segmen
     assert edit(bo, segment, free, seen=seen).status_code == 302
     mine = {"all": [PRO, {"not": STALE}]}
     response = edit(ana, segment, mine, seen=seen, name="Mine")
-    assert "bo saved this segment a moment ago" in text(response)
-    assert "Paying now: People whose plan is pro. 4 people." in text(response)
-    assert "Mine, yours: People whose plan is pro or team and whose last is not more than 90 days ago" in text(response)
+    assert "bo saved version 2 a moment ago" in text(response)
+    assert "bo's rule: People whose plan is pro. 4 people." in text(response)
+    assert "Yours: People whose plan is pro or team and whose last is not more than 90 days ago" in text(response)
     segment.refresh_from_db()
     assert segment.rule == {"version": 1, "rule": free}
     assert json.dumps(mine).replace('"', "&quot;") in response.content.decode()
@@ -503,7 +503,7 @@ def test_the_second_of_two_editors_is_told_and_loses_nothing(ana, people, segmen
 def test_what_a_client_saved_in_the_meantime_is_told_too(ana, segment):
     seen = segment.updated_at.isoformat()
     drafts.update(segment, Draft("Renamed"))
-    assert "Somebody saved this segment a moment ago" in text(edit(ana, segment, PRO, seen=seen))
+    assert "Somebody saved version 2 a moment ago" in text(edit(ana, segment, PRO, seen=seen))
 
 
 # --- as the builder saves ------------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ def furnished(name):
         "tag_id": tags.make(workspace, Wanted("vip")).pk,
         "property_id": wire_id(workspace.properties.get(name=own).pk),
         "property_name": own,
+        "number": "1",  # of the segment's version
         "import_id": uploads.begin(workspace, "tests").pk,
     }
 
@@ -96,7 +97,7 @@ def everything_of(workspace):
 def test_an_id_of_another_workspace_is_as_unknown_as_one_that_does_not_exist(route, shops):
     (shop, own), (rival, foreign) = shops
     before = everything_of(rival)
-    names = set(re.findall(r"\{(\w+)\}", route)) - {"tag"}  # which is a text, and nobody's
+    names = set(re.findall(r"\{(\w+)\}", route)) - {"tag", "number"}  # which are nobody's
     for headers in credentials(shop, re.match("/[^/]+", route.split(" ")[1]).group()):
         for name in names:
             unknown = UNKNOWN_CONTACT if name.startswith(("contact", "lead")) else UNKNOWN

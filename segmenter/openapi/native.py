@@ -226,6 +226,29 @@ OPERATIONS: dict[str, Operation] = {
     "DELETE /api/segments/{segment_id}/pins/{contact}": Operation(
         NATIVE, "Let go of a pin", {200: success("contactId", ID, "The rule alone decides again.")}
     ),
+    "GET /api/segments/{segment_id}/versions": Operation(
+        NATIVE,
+        "List what a segment was before, the newest first",
+        {
+            200: success(
+                "versions",
+                lists(ref("SegmentVersion")),
+                "A page; searchAfter is the number of its last version, null where nothing follows.",
+                searchAfter=nullable(COUNT),
+            )
+        },
+        query={
+            "limit": {**LIMIT, "description": "1 to 100; 20 if left out."},
+            "searchAfter": {**COUNT, "description": "The number of a version; those before it follow."},
+        },
+    ),
+    "POST /api/segments/{segment_id}/versions/{number}/restore": Operation(
+        NATIVE,
+        "Make a segment again what it was in a version",
+        {200: success("segment", ref("Segment"), "The segment; what it is now is its next version.")},
+        description="Name, description and rule. 400 where that rule no longer holds or the name is another's now.",
+        errors=(400,),
+    ),
     "GET /api/segments/{segment_id}/export": Operation(NATIVE, "Export a segment", _EXPORT, query=_EXPORTED),
     "GET /api/workspaces/{workspace_id}/contacts/export": Operation(
         NATIVE, "Export everybody", _EXPORT, query=_EXPORTED

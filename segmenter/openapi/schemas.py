@@ -165,6 +165,18 @@ SCHEMAS: dict[str, Json] = {
             "inForce": FLAG,
         }
     ),
+    "SegmentVersion": shape(
+        {
+            "number": COUNT,
+            "name": TEXT,
+            "description": TEXT,
+            "rule": nullable(ref("Rule")),
+            "savedAt": MOMENT,
+            "savedBy": TEXT,
+            "source": {"enum": ["admin", "api", "swipeone", "tiledesk", "segmenter", "command", "earlier"]},
+            "changes": {**lists(TEXT), "description": "What it changed of the version before it, in words."},
+        }
+    ),
     "BulkResult": shape(
         {
             "index": COUNT,

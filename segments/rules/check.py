@@ -152,7 +152,7 @@ def _values(
         return (), ()
     if operator.takes is Takes.PERIOD:
         amount, unit = period(value)
-        return (round(amount * UNITS[unit]),), (_amount(amount, unit),)
+        return (round(amount * UNITS[unit]),), (amount_in_words(amount, unit),)
     values = value if isinstance(value, list) else [value]
     _count(operator, values)
     typed = tuple(_value(type_, each, zone) for each in values)
@@ -226,7 +226,7 @@ def period(value: Json) -> tuple[float, str]:
     return number, unit
 
 
-def _amount(amount: float, unit: str) -> str:
+def amount_in_words(amount: float, unit: str) -> str:
     number = f"{amount:g}" if not amount.is_integer() else str(int(amount))
     return f"{number} {unit.removesuffix('s') if amount == 1 else unit}"
 

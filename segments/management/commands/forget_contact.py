@@ -48,7 +48,11 @@ class Command(BaseCommand):
         self.stdout.write(f"{called(contact)}  ({contact.workspace})")
         forgotten = forgetting.forget(contact.workspace, contact.pk, dry_run=options["dry_run"])
         for place in forgotten.named_in:
-            self.stdout.write(f"Still named in {place}: change it by hand.")
+            self.stdout.write(f"Still named in {place}.")
+        if forgotten.named_in:
+            self.stdout.write(
+                "Change these by hand. What a segment was before stays in its history until deleted there."
+            )
         return f"{forgotten} erased"
 
     def cleaned(self, patience: float) -> None:

@@ -174,16 +174,27 @@ export class Saving {
       if (question.seen) this.form.querySelector("[name=seen]").value = question.seen;
       this.submitted(null, { confirmed: question.kind });
     };
-    const keep = h("button", { type: "button", class: "button default", onclick: () => done() }, "Keep editing");
+    const keep = h("button", { type: "button", class: "button default", onclick: () => done() }, question.no);
     const theirs = question.theirs
       ? h("button", { type: "button", class: "button", onclick: () => { this.isLeaving = true; window.location.reload(); } }, question.theirs) : null;
     const dialog = h("dialog", { class: "seg-dialog", role: "alertdialog", "aria-labelledby": title, oncancel: (event) => { event.preventDefault(); done(); } },
-      h("h2", { id: title }, question.title), question.lines.map((line) => h("p", {}, line)),
+      h("h2", { id: title }, question.title), question.sides.map(side), question.lines.map((line) => h("p", {}, line)), question.some.map(some),
       h("div", { class: "seg-choices" }, keep, h("button", { type: "button", class: "button", onclick: () => done(yes) }, question.yes), theirs));
     document.body.append(dialog);
     dialog.showModal();
     keep.focus();
   }
+}
+
+// One of two rules to choose between, with the words in which it differs marked.
+function side({ whose, says, people }) {
+  const words = says.flatMap(([text, differs]) => [differs ? h("mark", {}, text) : text, " "]);
+  return h("p", { class: "side" }, h("strong", {}, `${whose}:`), " ", words, h("strong", {}, `${people}.`));
+}
+
+function some({ title, people }) {
+  const links = people.map(({ name, page }) => h("li", { dir: "auto" }, h("a", { href: page, target: "_blank", "aria-label": `${name} (opens a new tab)` }, name)));
+  return h("details", { class: "some" }, h("summary", {}, title), h("ul", {}, links));
 }
 
 function initial(field) {
