@@ -6,34 +6,28 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Lower
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.functional import cached_property
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from contacts import conversion, keys, properties, upserts
 from contacts.builtin import BUILTIN
-from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, Property, SubstitutionTag
+from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, Property, SubstitutionTag, contact_id
 from contacts.schema import CUSTOM, Schema
 from contacts.values import Kind, Refused, as_opaque, as_phone, clean
-from workspaces.admin import ScopedAdmin, WorkspaceFilter, workspaces
+from workspaces.admin import ScopedAdmin, WorkspaceFilter
 from workspaces.locks import lock
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem, listed
 
 admin.site.unregister(ProcrastinateJob)  # jobs of all workspaces; imports have rows of their own
-
-MOST_LISTED = 10_000  # contacts; PostgreSQL would walk through everything in front of a page farther back
 
 
 class JsonField(forms.Field):
@@ -316,54 +310,14 @@ def _custom_problem(name: str, schema: Schema) -> str:
     return f"There is no property {name!r}" + (f"; did you mean {listed(nearest)}?" if nearest else ".")
 
 
-class AtLeast(int):
-    """A count that stopped counting."""
-
-    def __str__(self) -> str:
-        return f"{int(self):,} or more"
-
-
-class BoundedPaginator(Paginator):
-    @cached_property
-    def count(self) -> int:
-        found = cast(QuerySet, self.object_list).order_by()[:MOST_LISTED].count()
-        return AtLeast(found) if found == MOST_LISTED else found
-
-
-class ChosenOnly(ActionForm):
-    """Actions are for those ticked; "all" would reach behind the end of a cut list."""
-
-    def clean_select_across(self) -> bool:
-        return False
-
-
 @admin.register(Contact)
 class ContactAdmin(ScopedAdmin):
     form = ContactForm
     readonly_fields = ("wire_id", "created_at", "updated_at")
-    list_display = ("__str__", "email", "phone", "external_id", "workspace", "lifecycle", "updated_at")
-    list_filter = (("workspace", WorkspaceFilter), "lifecycle")
-    list_select_related = ("workspace",)
-    ordering = ("-id",)
-    sortable_by = ()
-    # A list of a million: nothing may count, sort or search through all of it.
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = BoundedPaginator
-    action_form = ChosenOnly
-    search_fields = ("email",)
-    search_help_text = "The beginning of an e-mail address, or a whole external id, phone number or id."
+    search_fields = ("email",)  # Django asks for some; what is sought, and the list, is in segments
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ContactForm.Meta.fields if obj is None else (*ContactForm.Meta.fields, *self.readonly_fields)
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        # The indexes begin with the workspace, so a superuser's search names all of them.
-        seen = list(workspaces(request, self.role_to_look).values_list("pk", flat=True))
-        return queryset.alias(lowered=Lower("email")).filter(meant(term), workspace__in=seen), False
 
     def save_model(self, request: HttpRequest, obj: Contact, form: forms.ModelForm, change: bool) -> None:
         obj.updated_at = timezone.now()
@@ -381,13 +335,20 @@ _NUMERAL, _HEX_ID, _PHONE = (
 )
 
 
-def meant(term: str) -> Q:
-    """The contacts that a search may mean, each by an index (but phone numbers, which have none)."""
-    meant = Q(external_id=term) | (Q(lowered__startswith=term.lower()) & ~Q(email=""))
+def id_of(term: str) -> int | None:
+    """The id that a search names, as the admin's or as the API's addresses have it."""
     if _NUMERAL.fullmatch(term):
-        meant |= Q(pk=int(term))
-    if _HEX_ID.fullmatch(term):
-        meant |= Q(pk=int(term, 16))
-    if _PHONE.fullmatch(term):
-        meant |= Q(phone=as_phone(term))
-    return meant
+        return int(term)
+    return contact_id(term) if _HEX_ID.fullmatch(term) else None
+
+
+def identified(term: str) -> Q:
+    """The contacts that a search may mean, each by an index."""
+    meant = Q(external_id=term) | (Q(lowered__startswith=term.lower()) & ~Q(email=""))
+    pk = id_of(term)
+    return meant if pk is None else meant | Q(pk=pk)
+
+
+def meant(term: str) -> Q:
+    """The same and those with this phone number, which has no index."""
+    return identified(term) | Q(phone=as_phone(term)) if _PHONE.fullmatch(term) else identified(term)

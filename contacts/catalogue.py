@@ -166,6 +166,9 @@ def _summaries(workspace: Workspace, types: list[PropertyType], state: _State) -
         reading = snapshot.read(workspace, [type_.reference for type_ in part], misfits=True)
         for type_ in part:
             yield _summary(workspace, type_, reading, state.of(type_.column))
+        if state.people > SMALL:  # this is the background, where nobody asks for these columns again
+            del reading
+            snapshot.cache.clear()
 
 
 def _summary(workspace: Workspace, type_: PropertyType, reading: Reading, state: bytes) -> PropertySummary:

@@ -4,7 +4,6 @@ import codecs
 import csv
 import io
 import itertools
-import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,8 @@ BLOCK = 3 * 2**19  # bytes read at once; a batch comes out of one
 LONGEST_RECORD = 32 * 2**20  # bytes; past it a quote is taken to be left open
 _WITH_ASCII, _BETWEEN_LETTERS = {"utf-8", "iso8859-1", "cp1252"}, (b"", 0)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_BLANKS = "".join(letter for letter in map(chr, range(sys.maxunicode + 1)) if letter.isspace())
+_BLANKS = "".join(letter for letter in map(chr, range(0x3001)) if letter.isspace())  # there are none behind
+_BLANK_LEADS = {letter.encode()[:1] for letter in _BLANKS if not letter.isascii()}  # a few letters begin so, too
 
 csv.field_size_limit(LONGEST_RECORD)  # a long cell is one bad cell, not a broken file
 
@@ -258,20 +258,28 @@ class _Block:
         blank = np.diff(ends, prepend=-1) <= (2 if b"\r" in data else 1)
         if (cells != width - 1).any() or blank.any():
             return None
-        names = [str(place) for place in range(width)]
-        return stripped(
-            pl.read_csv(
-                data,
-                has_header=False,
-                new_columns=names,
-                separator=self.source.delimiter,
-                quote_char=None,
-                infer_schema=False,
-            )
+        read = pl.read_csv(
+            data,
+            has_header=False,
+            new_columns=[str(place) for place in range(width)],
+            separator=self.source.delimiter,
+            quote_char=None,
+            infer_schema=False,
         )
+        return stripped(read) if _may_have_outer_blanks(data, letters, ord(delimiter)) else read
 
     def _texts(self) -> list[str]:
         return io.StringIO(self.data.decode(), newline="").readlines()
+
+
+def _may_have_outer_blanks(data: bytes, letters: NDArray[np.uint8], delimiter: int) -> bool:
+    """Whether some cell may begin or end with a blank. To see that none does takes a tenth of stripping them all."""
+    if not data.isascii() and any(lead in data for lead in _BLANK_LEADS):
+        return True
+    low = np.flatnonzero(letters <= ord(" "))
+    low = low[(letters[low] != ord("\n")) & (letters[low] != delimiter)]
+    beside = letters[np.concatenate([low - 1, low + 1])]  # in front of the first is the last, a line end
+    return bool(((beside == ord("\n")) | (beside == delimiter)).any())
 
 
 def _line_ends(data: bytes) -> int:

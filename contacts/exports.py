@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, LiteralString
 
+import numpy as np
 import orjson
 import psycopg
 from psycopg import sql
@@ -144,9 +146,11 @@ _FORMULA = "^''*[-=+@]"
 
 # A spreadsheet runs a text that begins like a formula; behind an apostrophe it does not, and apostrophes around a
 # text keep its blanks. contacts/cells.py takes both off again, and only where they stand for this. Most texts begin
-# with a letter and end with one or a figure, which is seen in half the time.
+# with a letter or a figure and end with one, which is seen in a quarter of the time. (right(text, 1) would count its
+# way through all letters.)
 _TEXT = (
-    "CASE WHEN ascii({0}) BETWEEN 65 AND 126 AND ascii(right({0}, 1)) BETWEEN 48 AND 126 THEN {0}"
+    "CASE WHEN (ascii({0}) BETWEEN 65 AND 126 OR ascii({0}) BETWEEN 48 AND 60)"
+    " AND get_byte(textsend({0}), octet_length({0}) - 1) BETWEEN 48 AND 126 THEN {0}"
     f" WHEN {{0}} ~ '{_AT_AN_END}' THEN '''' || {{0}} || ''''"
     f" WHEN {{0}} ~ '{_FORMULA}' THEN '''' || {{0}} ELSE {{0}} END"
 )
@@ -165,7 +169,7 @@ _LIST = (
 _CELL = {Kind.TEXT: _TEXT, Kind.LIST: _LIST}  # numbers, dates and JSON are written as they are
 _OWN_CELL = {"phone": _PHONE, ID: "{0}"}
 
-_WIRE_ID = "lpad(to_hex(id), 24, '0')"
+_WIRE_ID = "'00000000' || encode(int8send(id), 'hex')"
 _ISO = """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 _TAGS = "nullif(to_jsonb(tags), '[]')::text"
 _OBJECTS = {CUSTOM: "custom", TAG: "substitution_tags"}
@@ -303,9 +307,13 @@ FORMATS = {
 
 
 def written(
-    held: Sequence[psycopg.Connection[Any]], workspace_id: str, chosen: Sequence[Column], format_: Format, ids: Ids
+    held: Sequence[psycopg.Connection[Any]],
+    workspace_id: str,
+    chosen: Sequence[Column],
+    format_: Format,
+    ids: Iterable[int],
 ) -> Iterator[tuple[int, bytes]]:
-    """These people, in order of id, as blocks of bytes, each with how many people have been written by then.
+    """These people, whose ids ascend, as blocks of bytes, each with how many people have been written by then.
 
     The connections, which see one moment, work side by side: most of the time goes into making texts out of values.
     """
@@ -320,8 +328,11 @@ def written(
         try:
             # psycopg puts the parameters in, as COPY has none.
             parameters = {"workspace": workspace_id, "ids": extract.array(part)}
+            block = io.BytesIO()
             with psycopg.Cursor(connection) as cursor, cursor.copy(statement, parameters) as copy:
-                return b"".join(copy)
+                for row in copy:  # a list of them all would keep Python's garbage collection as busy as the rest
+                    block.write(row)
+            return block.getvalue()
         finally:
             free.put(connection)
 
@@ -329,13 +340,12 @@ def written(
     with ThreadPoolExecutor(len(held)) as pool:
         coming = deque[tuple[int, Future[bytes]]]()
         try:
-            start = people = 0
-            rows = FEWEST_ROWS
-            while start < len(ids) or coming:
-                while start < len(ids) and len(coming) <= len(held):
-                    part = ids[start : start + rows]
-                    start += len(part)
+            left, rows, people = iter(ids), FEWEST_ROWS, 0
+            while True:
+                while len(coming) <= len(held) and len(part := _next(left, rows)):
                     coming.append((len(part), pool.submit(fetch, part)))
+                if not coming:
+                    return
                 taken, future = coming.popleft()
                 block = future.result()
                 people += taken
@@ -346,18 +356,19 @@ def written(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def parts(ids: Ids) -> Iterator[Ids]:
-    return (ids[start : start + ROWS_A_QUERY] for start in range(0, len(ids), ROWS_A_QUERY))
+def _next(ids: Iterator[int], rows: int) -> Ids:
+    return np.fromiter(itertools.islice(ids, rows), dtype=np.int64)
 
 
 def values(
-    held: psycopg.Connection[Any], workspace_id: str, references: Collection[str], ids: Ids
+    held: psycopg.Connection[Any], workspace_id: str, references: Collection[str], ids: Iterable[int]
 ) -> Iterator[tuple[Any, ...]]:
     """The id of each of these people, and the texts of these properties as they are stored, in order of id."""
     query = sql.SQL(
         "SELECT id{} FROM contacts_contact"
         " WHERE workspace_id = %s AND id = ANY(%s::bigint[]) AND lifecycle <> 'trashed' ORDER BY id"
     ).format(sql.SQL("").join(sql.SQL(", {}").format(extract.value(reference)) for reference in references))
+    left = iter(ids)
     with psycopg.Cursor(held) as cursor:
-        for part in parts(ids):
+        while len(part := _next(left, ROWS_A_QUERY)):
             yield from cursor.execute(query, [workspace_id, extract.array(part)])

@@ -6,11 +6,9 @@ transaction that also brings the snapshot up to date and moves the job's positio
 crash goes on exactly there. While PostgreSQL writes a batch the next one is read.
 """
 
-import ctypes
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any, BinaryIO, Protocol, TypeVar, cast
@@ -20,7 +18,7 @@ import polars as pl
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from contacts import extract, importjobs, intake, properties, staging
+from contacts import extract, importjobs, intake, memory, properties, staging
 from contacts.cells import Checked, cells_of, check
 from contacts.csvfile import Batch, Skipped, batch_of, open_source
 from contacts.guesses import Doubt, Guess, Undated
@@ -299,7 +297,7 @@ def run(job: ImportJob, file: BinaryIO, watcher: Watcher | None = None) -> Outco
     file or the mapping is wrong; Conflict where somebody else runs it; Cancelled.
     """
     watcher = watcher or Watcher()
-    _give_memory_back()
+    memory.give_back()
     with importjobs.held(job):
         importjobs.begin(job)
         try:
@@ -307,19 +305,6 @@ def run(job: ImportJob, file: BinaryIO, watcher: Watcher | None = None) -> Outco
         except Invalid as error:
             importjobs.fail(job, error)
             raise
-
-
-def _give_memory_back() -> None:
-    """Have the C library give large pieces back as soon as they are free, where it is glibc.
-
-    Otherwise it keeps a heap for every thread, and half of what an import holds is memory that nobody uses.
-    """
-    with suppress(OSError, AttributeError):
-        for option, value in (_M_MMAP_THRESHOLD, 128 * 1024), (_M_ARENA_MAX, 1):
-            ctypes.CDLL(None).mallopt(option, value)
-
-
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 
 
 def _run(job: ImportJob, file: BinaryIO, watcher: Watcher) -> Outcome:

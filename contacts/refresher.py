@@ -2,12 +2,12 @@
 
 import logging
 import time
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import connection
 
-from contacts import catalogue
+from contacts import background, catalogue
 from contacts.refresh import SnapshotBusy, refresh
 from workspaces.models import Workspace
 
@@ -75,20 +75,12 @@ class Catalogues:
             return list(cursor.fetchall())
 
 
-def run(stopped: Event) -> None:
-    """Until stopped. A failure is logged and tried again: readers are right without us, only slower."""
-    catalogues = Catalogues()
-    while not stopped.wait(PAUSE_SECONDS):
-        try:
-            refresh_marked()
-            catalogues.keep()
-        except (DatabaseError, SnapshotBusy):
-            log.exception("could not refresh; trying again")
-            connection.close()
-
-
 def start() -> Event:
-    """Run in a daemon thread; set the event to stop it."""
-    stopped = Event()
-    Thread(target=run, args=[stopped], name="refresher", daemon=True).start()
-    return stopped
+    """Until the event is set. Readers are right without us, only slower."""
+    catalogues = Catalogues()
+
+    def work() -> None:
+        refresh_marked()
+        catalogues.keep()
+
+    return background.start("refresher", PAUSE_SECONDS, work)

@@ -14,6 +14,9 @@ from contacts.cache import ColumnCache
 
 FEWEST = 65_536  # texts for which keys are worth their making; a delta's column changes too often and is too short
 
+_WORTH_SCANNING = 5  # where one text in so many has to be compared, comparing all is faster
+_STRIDE = 65_536  # texts of which signatures are worked out at once
+
 _WIDTH = 8  # bytes of a key
 _MOST_KEYS = 4  # for each end of a text; what is sought beyond them is compared
 _PADDING = "\0" * (_MOST_KEYS * _WIDTH)  # PostgreSQL's texts hold no NUL, so that no comparison comes out differently
@@ -48,6 +51,16 @@ class Texts:
         return self._at_an_end("tails", text, text.encode()[::-1], lambda alike: alike.str.ends_with(text))
 
     def contain(self, text: str) -> pl.Series:
+        wanted = _bits(np.frombuffer(text.encode(), dtype=np.uint8))
+        if len(wanted):
+            (signatures,) = self._kept(["signatures"], lambda: [_signatures(self.column)])
+            every = np.bitwise_or.reduce(wanted)
+            rows = np.flatnonzero((signatures.to_numpy() & every) == every)
+            if len(rows) * _WORTH_SCANNING < len(self.column):
+                return self._where(rows, lambda alike: alike.str.contains(text, literal=True))
+        return self._scanned(text)
+
+    def _scanned(self, text: str) -> pl.Series:
         # Polars scans one column with one core.
         size = -(-len(self.column) // pl.thread_pool_size())
         cut = (self.column[start : start + size].to_frame().lazy() for start in range(0, len(self.column), size))
@@ -162,6 +175,30 @@ def _tails(texts: pl.Series, place: int) -> pl.Series:
 
 def _numbers(parts: pl.Series, order: Literal["little", "big"]) -> pl.Series:
     return parts.bin.reinterpret(dtype=pl.UInt64, endianness=order).fill_null(0).rechunk()
+
+
+def _signatures(texts: pl.Series) -> pl.Series:
+    """For every text a bit for each three bytes that follow one another in it.
+
+    Those that reach into the next text set bits too: somebody is compared for nothing then, and nobody is missed.
+    """
+    parts = (texts[start : start + _STRIDE].fill_null("") for start in range(0, len(texts), _STRIDE))
+    return pl.Series(np.concatenate([*map(_signatures_of, parts)]))
+
+
+def _signatures_of(texts: pl.Series) -> Keys:
+    data = np.frombuffer(texts.str.join("").item().encode() + b"\0\0\0", dtype=np.uint8)
+    ends = texts.str.len_bytes().cum_sum().to_numpy()
+    found: Keys = np.bitwise_or.reduceat(_bits(data), np.append(0, ends[:-1]))
+    return found
+
+
+def _bits(data: NDArray[np.uint8]) -> Keys:
+    """One of 64 bits for each three bytes."""
+    wide = data.astype(np.uint32)
+    threes = (wide[:-2] << 16) | (wide[1:-1] << 8) | wide[2:]
+    spread = (threes * np.uint32(0x9E3779B1)) >> np.uint32(26)  # the upper bits of a product depend on all bytes
+    return np.left_shift(np.uint64(1), spread.astype(np.uint64))
 
 
 _KEYS = {"heads": _heads, "tails": _tails}

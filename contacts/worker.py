@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+from datetime import datetime
 from threading import Event, Thread
 
+from django.db.models import Max
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateWorker
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +41,12 @@ class Worker:
             except Exception:
                 log.exception("the worker has ended; starting another")
                 self._stopped.wait(PAUSE_SECONDS)
+
+
+def last_seen() -> datetime | None:
+    """When any worker last said that it is there, which each does every ten seconds; None where there is none."""
+    seen: datetime | None = ProcrastinateWorker.objects.aggregate(last=Max("last_heartbeat"))["last"]
+    return seen
 
 
 async def _run() -> None:

@@ -68,6 +68,7 @@ api = [
         SegmentViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
     ),
     re_path(rf"^{_SEGMENT}/count/?$", SegmentViewSet.as_view({"get": "count"})),
+    re_path(rf"^{_SEGMENT}/history/?$", SegmentViewSet.as_view({"get": "history"})),
     re_path(rf"^{_SEGMENT}/overlap/?$", SegmentViewSet.as_view({"get": "overlap"})),
     re_path(rf"^{_SEGMENT}/contacts/?$", SegmentViewSet.as_view({"get": "contacts"})),
     re_path(rf"^{_SEGMENT}/pins/?$", PinViewSet.as_view({"get": "list", "put": "pin", "post": "pin"})),

@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.contrib.admin.helpers import AdminErrorList
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm, AdminErrorList
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.forms import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
 from contacts.admin import ContactAdmin, JsonField
@@ -31,12 +32,15 @@ from contacts.values import moment_of
 from segments import (
     audience,
     choices,
+    contact_pages,
     drafts,
     explanations,
+    growth,
     listing,
     live,
     message_pages,
     questions,
+    search,
     usage,
     version_pages,
     versions,
@@ -44,17 +48,18 @@ from segments import (
 from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
-from segments.models import Pin, PinKind, Segment, SegmentVersion, rewrite_pins
+from segments.models import Pin, PinKind, Segment, SegmentDay, SegmentPeople, SegmentVersion, rewrite_pins
 from segments.properties_admin import link
 from segments.questions import Question
 from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.tree import Rule
-from workspaces.admin import Scoped, ScopedAdmin, WorkspaceFilter
+from workspaces.admin import Scoped, ScopedAdmin, WorkspaceFilter, workspaces
 from workspaces.locks import lock
 from workspaces.problems import Invalid, Problem
 
 SAMPLE = 10  # people
+WEEK = 7  # days
 PAGE = 50  # people
 MOST_COUNTED = 100  # conditions of a rule whose people are counted before the page is shown
 COPY = "_saveasnew"  # Django's name for the button
@@ -268,8 +273,9 @@ class SegmentList(ChangeList):
         super().get_results(request)
         of_one = len({segment.workspace_id for segment in self.result_list}) == 1
         told = listing.told(self.result_list) if of_one else {}
+        changes = growth.changes(self.result_list, told, timezone.now(), WEEK) if of_one else {}
         for segment in self.result_list:
-            segment.told = told.get(segment.pk)
+            segment.told, segment.change = told.get(segment.pk), changes.get(segment.pk, "")
 
 
 @admin.register(Segment)
@@ -281,6 +287,7 @@ class SegmentAdmin(ScopedAdmin):
     readonly_fields = (
         "says",
         "people_now",
+        "growth",
         "everybody_in_it",
         "pinned",
         "used_in",
@@ -289,7 +296,7 @@ class SegmentAdmin(ScopedAdmin):
         "created_at",
         "updated_at",
     )
-    list_display = ("name", "in_words", "people", "workspace", "created_by", "updated_at")
+    list_display = ("name", "in_words", "people", "change", "workspace", "created_by", "updated_at")
     list_filter = (("workspace", WorkspaceFilter),)
     list_select_related = ("workspace", "created_by")
     list_per_page = 50
@@ -303,12 +310,24 @@ class SegmentAdmin(ScopedAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.everybody)
         people = path("<str:segment_id>/people/", view, name="segments_segment_people")
-        return [*live.urls(), *message_pages.urls(self), *version_pages.urls(self), people, *super().get_urls()]
+        file = path("<str:segment_id>/export/", self.admin_site.admin_view(self.export), name="segments_segment_export")
+        return [*live.urls(), *message_pages.urls(self), *version_pages.urls(self), people, file, *super().get_urls()]
+
+    def export(self, request: HttpRequest, segment_id: str) -> HttpResponseBase:
+        """Who is in, as a file."""
+        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=segment_id)
+        try:
+            return contact_pages.exported(request, segment.workspace, Wanted(segment.tree, segment), segment.name)
+        except (Invalid, SnapshotBusy) as error:
+            for problem in contact_pages.told(error):
+                self.message_user(request, problem, messages.ERROR)
+            return redirect("admin:segments_segment_people", segment.pk)
 
     def everybody(self, request: HttpRequest, segment_id: str) -> HttpResponse:
         """Who is in, a page at a time, as it was when the first page was opened."""
         segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=segment_id)
-        said = {"segment": segment, "title": f"People in {segment}", "opts": self.opts}
+        text = request.GET.get("q", "").strip()
+        said = {"segment": segment, "title": f"People in {segment}", "opts": self.opts, "text": text}
         try:
             told = _page_of_people(segment, request.GET)
         except Invalid as error:
@@ -333,6 +352,10 @@ class SegmentAdmin(ScopedAdmin):
     def people(self, segment: Any) -> str:
         told: Told | None = segment.told
         return "–" if told is None or told.count is None else f"{told.count:,}"
+
+    @admin.display(description=f"Change over {WEEK} days")
+    def change(self, segment: Any) -> str:
+        return segment.change or mark_safe('–<span class="visually-hidden">not known</span>')
 
     def changeform_view(
         self,
@@ -433,7 +456,7 @@ class SegmentAdmin(ScopedAdmin):
         listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
         places = sorted({segment.workspace_id for segment in dying.values()})
         users = [each for place in places for each in usage.broken(place, problems_of) if each.id not in dying]
-        return _without_versions(listed), counts, lacking, [*protected, *map(link, users)]
+        return _without_the_many(listed), counts, lacking, [*protected, *map(link, users)]
 
     @admin.display(description="In words")
     def says(self, segment: Segment) -> str:
@@ -442,6 +465,11 @@ class SegmentAdmin(ScopedAdmin):
     @admin.display(description="People now")
     def people_now(self, segment: Segment) -> str:
         return _explained(segment, _people)
+
+    @admin.display(description="Growth")
+    def growth(self, segment: Segment) -> str:
+        saved = Segment.objects.select_related("workspace").get(pk=segment.pk)
+        return render_to_string("admin/segments/segment/growth.html", growth.of(saved, timezone.now()))
 
     @admin.display(description="Everybody")
     def everybody_in_it(self, segment: Segment) -> SafeString:
@@ -455,9 +483,8 @@ class SegmentAdmin(ScopedAdmin):
 
     @admin.display(description="Over HTTP")
     def over_http(self, segment: Segment) -> SafeString:
-        """Its people, a page at a time, for programs."""
-        curl = f'curl -H "x-api-key: YOUR_API_KEY" "https://YOUR_HOST/api/segments/{segment.pk}/contacts?limit=100"'
-        return format_html("<code>{}</code>", curl)
+        """What programs send, in each of the dialects."""
+        return render_to_string("admin/segments/segment/curls.html", {"segment": segment})
 
     @admin.display(description="Pinned")
     def pinned(self, segment: Segment) -> SafeString:
@@ -470,27 +497,31 @@ class SegmentAdmin(ScopedAdmin):
         )
 
 
-def _without_versions(listed: list[Any]) -> list[Any]:
-    """What is deleted along, as Django lists it; of versions, which may be many, the number that it says is enough."""
-    head = f"{capfirst(SegmentVersion._meta.verbose_name)}: "
-    nested = [_without_versions(each) if isinstance(each, list) else each for each in listed]
-    return [each for each in nested if each and not (isinstance(each, str) and each.startswith(head))]
+def _without_the_many(listed: list[Any]) -> list[Any]:
+    """What is deleted along, as Django lists it; of what may be a lot for a segment, its number is enough."""
+    heads = tuple(f"{capfirst(each._meta.verbose_name)}: " for each in (SegmentVersion, SegmentDay, SegmentPeople))
+    nested = [_without_the_many(each) if isinstance(each, list) else each for each in listed]
+    return [each for each in nested if each and not (isinstance(each, str) and each.startswith(heads))]
 
 
 def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any]:
-    """`after` or `before`: cursors of the pages next to this one. Raises Invalid, SnapshotBusy."""
+    """`q`: whom to look for; `after` or `before`: cursors of pages beside this one. Raises Invalid, SnapshotBusy."""
     after, before = (Cursor.read(asked[name], name) if asked.get(name) else None for name in ("after", "before"))
     held = after or before
-    found = audience.of(segment, held.now if held else None)
+    text = asked.get("q", "")
+    found = search.found(segment.workspace, text, Wanted(segment.tree, segment), held.now if held else None, "Search")
     page = found.page(PAGE, after.contact_id if after else 0, before.contact_id if before and not after else None)
-    has_more = bool(page and found.after(page[-1].pk, 1))
-    has_less = bool(page and found.before(page[0].pk, 1))
+    if not page:
+        return {"people": page, "count": found.count, "at": live.clock(segment.workspace, found.now)}
+    first, behind = page[0].pk, found.count_behind(page[-1].pk)
     return {
         "people": page,
         "count": found.count,
+        "place": found.count - found.count_behind(first - 1) + 1,
+        "last_place": found.count - behind,
         "at": live.clock(segment.workspace, found.now),
-        "next": Cursor(page[-1].pk, found.now).write() if has_more else "",
-        "previous": Cursor(page[0].pk, found.now).write() if has_less else "",
+        "next": Cursor(page[-1].pk, found.now).write() if behind else "",
+        "previous": Cursor(first, found.now).write() if found.before(first, 1) else "",
     }
 
 
@@ -562,9 +593,27 @@ def _person(contact: Contact) -> str:
 admin.site.unregister(Contact)
 
 
+class ChosenOnly(ActionForm):
+    """Actions are for those ticked; "all" would reach behind what is shown."""
+
+    def clean_select_across(self) -> bool:
+        return False
+
+
 @admin.register(Contact)
 class PinnedContactAdmin(ContactAdmin):
     """A contact takes its pins along, and the bitmaps follow. Its page says which segments it is in, and why."""
+
+    action_form = ChosenOnly
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method != "POST":
+            return contact_pages.show(self, request)
+        return self.response_action(request, self.get_queryset(request)) or redirect(request.get_full_path())
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+        held = workspaces(request, self.role_to_look)
+        return contact_pages.suggested(queryset, held, search_term.strip()), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return (*super().get_readonly_fields(request, obj), "segments_now")
@@ -585,7 +634,7 @@ class PinnedContactAdmin(ContactAdmin):
         why = path(
             "<int:contact_id>/why/<str:segment_id>/", self.admin_site.admin_view(self.why), name="contacts_contact_why"
         )
-        return [why, *super().get_urls()]
+        return [why, *contact_pages.urls(self), *super().get_urls()]
 
     def why(self, request: HttpRequest, contact_id: int, segment_id: str) -> HttpResponse:
         """Why somebody is in a segment or not, node by node."""

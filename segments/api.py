@@ -3,9 +3,11 @@
 import itertools
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Protocol, cast
 
 from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
 from django.utils.http import content_disposition_header
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -15,8 +17,10 @@ from rest_framework.viewsets import ViewSet
 from contacts import properties
 from contacts.models import Contact, contact_id
 from contacts.schema import CUSTOM, Schema
-from segments import audience, drafts, explanations, messages, paging, preview
+from contacts.values import local_day, milliseconds
+from segments import audience, drafts, explanations, history, messages, paging, preview
 from segments.audience import Overlap
+from segments.charts import SPAN
 from segments.dialects import swipeone
 from segments.dialects.reading import Listing, Person, Shown
 from segments.drafts import By, Draft
@@ -33,6 +37,7 @@ from workspaces.problems import Invalid, Problem
 
 USUAL_LIMIT = 10  # contacts on a page
 MOST_PROPERTIES = 20  # whose values a preview counts
+MOST_DAYS = 3660  # of a history
 MOST_OVERLAPPING = 20  # segments beside the first
 
 
@@ -153,6 +158,16 @@ class SegmentViewSet(ViewSet):
         segment = segment_of(request, segment_id)
         return _success({"segmentId": segment.pk, **preview.count(audience.of(segment))})
 
+    def history(self, request: Request, segment_id: str) -> Response:
+        """What was recorded of each day since so many days ago; of a day that was not recorded there is nothing."""
+        segment = segment_of(request, segment_id)
+        span = _span(request.query_params.get("days", str(SPAN)))
+        today = local_day(milliseconds(timezone.now()), segment.workspace.zone)
+        days = [
+            {**asdict(each), "day": each.day.isoformat()} for each in history.days([segment], today, span)[segment.pk]
+        ]
+        return _success({"segmentId": segment.pk, "timezone": segment.workspace.timezone, "history": days})
+
     def overlap(self, request: Request, segment_id: str) -> Response:
         """How many people this segment and those of ?with=id,id have in common, pair by pair, and in all."""
         first = segment_of(request, segment_id)
@@ -167,7 +182,7 @@ class SegmentViewSet(ViewSet):
         segment, order = segment_of(request, segment_id), messages.read(request.data)
         wanted = Wanted(segment.tree, segment)
         if order.full:
-            return _streamed(messages.full(segment.workspace, wanted, order), f"{segment.name}.ndjson")
+            return streamed(messages.full(segment.workspace, wanted, order), f"{segment.name}.ndjson")
         return _success(messages.preview(segment.workspace, wanted, order))
 
     def export_workspace(self, request: Request, workspace_id: str) -> StreamingHttpResponse:
@@ -178,6 +193,12 @@ class SegmentViewSet(ViewSet):
         workspace = workspace_of(request, workspace_id)
         rule = _unsaved(request.data, properties.schema(workspace))
         return _exported(request, workspace, Wanted(rule), workspace.name)
+
+
+def _span(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_DAYS):
+        raise Invalid([Problem("days", f"give a whole number from 1 to {MOST_DAYS}")])
+    return int(text)
 
 
 def _success(data: dict[str, Any]) -> Response:
@@ -232,10 +253,11 @@ def _unsaved(body: Any, schema: Schema, problems: Sequence[Problem] = ()) -> Rul
 
 def _exported(request: Request, workspace: Workspace, wanted: Wanted, name: str) -> StreamingHttpResponse:
     form = request.query_params.get("format", "csv")
-    return _streamed(export(workspace, wanted, request.query_params.get("columns"), form), f"{name}.{form}")
+    return streamed(export(workspace, wanted, request.query_params.get("columns"), form), f"{name}.{form}")
 
 
-def _streamed(stream: Stream, name: str) -> StreamingHttpResponse:
+def streamed(stream: Stream, name: str) -> StreamingHttpResponse:
+    """As a file of this name, for the browser to keep."""
     file = content_disposition_header(as_attachment=True, filename=re.sub(r"[^\w .()-]", "_", name))
     return StreamingHttpResponse(
         stream, content_type=stream.form.media_type, headers={"Content-Disposition": file or "attachment"}

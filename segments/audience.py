@@ -20,12 +20,13 @@ from contacts.refresh import Ids
 from contacts.schema import Schema
 from contacts.snapshot import Layer
 from segments import fulltext, page_numbers
-from segments.evaluation import Read, evaluate
+from segments.evaluation import Read, evaluate, met_among
 from segments.models import Segment
 from segments.references import Wanted
-from segments.rules.check import find_property
-from segments.rules.tree import All, Any, Rule
+from segments.rules.check import check, find_property
+from segments.rules.tree import All, Any, Rule, referred
 from workspaces.models import Workspace
+from workspaces.problems import Invalid, Problem
 
 Place = TypeVar("Place")
 
@@ -47,7 +48,8 @@ class Audience:
     def ids(self) -> BitMap64:
         found = BitMap64()
         for layer, mask in self.layers:
-            found |= BitMap64(array("Q", _part(layer, mask, 0, len(mask)).tobytes()))
+            for start in range(0, len(mask), _STRIDE):  # an array of them all would be far larger than the set
+                found |= BitMap64(array("Q", _part(layer, mask, start, start + _STRIDE).tobytes()))
         return found
 
     def page(self, limit: int, after: int = 0, before: int | None = None) -> list[Contact]:
@@ -90,6 +92,10 @@ class Audience:
         found = [_last(layer, mask, contact_id, limit) for layer, mask in self.layers]
         return sorted(id_ for ids in found for id_ in ids)[-limit:]
 
+    def count_behind(self, contact_id: int) -> int:
+        """How many members have a higher id than this one."""
+        return sum(_count_behind(layer, mask, contact_id) for layer, mask in self.layers)
+
     def sample(self, size: int = 10, seed: int = 0) -> list[Contact]:
         """Members picked at random, in order of id: the same ones for the same seed and people."""
         ids = self.some(size, seed).tolist()
@@ -128,6 +134,16 @@ class Audience:
     def with_words(self, words: Sequence[str], references: Sequence[str]) -> "Audience":
         """Those in whose texts all of these words occur. The properties must be ones that were read with it."""
         return self._with(fulltext.found(layer, mask, words, references) for layer, mask in self.layers)
+
+    def where(self, rule: Rule) -> "Audience":
+        """Those who meet a rule too, sought among the members alone. Its properties must have been read with them.
+
+        Raises Invalid, also where it names a segment.
+        """
+        checked = check(rule, self.schema)
+        if named := next(referred(rule), None):
+            raise Invalid([Problem(named.at, "a segment cannot be sought among the members alone")])
+        return self._with(met_among(layer, mask, checked, self.now) for layer, mask in self.layers)
 
     def __and__(self, other: "Audience") -> "Audience":
         """Those who are in both. The two must come from one call of `several`, and so from one moment."""
@@ -182,6 +198,12 @@ def _last(layer: Layer, mask: pl.Series, contact_id: int, limit: int) -> list[in
         if len(found) == limit:
             break
     return found
+
+
+def _count_behind(layer: Layer, mask: pl.Series, contact_id: int) -> int:
+    place = int(np.searchsorted(layer.ids, contact_id, side="right"))
+    hidden = layer.hidden[np.searchsorted(layer.hidden, place) :]
+    return int(mask[place:].sum()) - int(mask.gather(hidden).sum())
 
 
 def of(segment: Segment, now: int | None = None, also: Collection[str] = ()) -> Audience:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand
 
-from contacts import properties
+from contacts import memory, properties, snapshot
 from contacts.exports import FORMATS
 from segments import exports
 from segments.exports import Stream
@@ -59,10 +59,12 @@ def add_output_argument(parser: ArgumentParser) -> None:
 def write_export(
     command: BaseCommand, workspace: Workspace, wanted: Callable[[], Wanted], options: dict[str, Any]
 ) -> None:
+    memory.give_back()
     try:
         stream = exports.export(workspace, wanted(), options["columns"], options["format"])
     except Invalid as error:
         refuse_problems(error)
+    snapshot.cache.clear()  # nobody asks this process again
     write_stream(command, stream, options["output"])
 
 

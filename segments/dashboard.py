@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from contacts import worker
 from contacts.models import ContactMark
 from contacts.refresh import SnapshotBusy
 from contacts.values import local_day, milliseconds
-from segments import audience, listing
+from segments import audience, growth, listing
+from segments.charts import SPAN
+from segments.growth import Trend
 from segments.listing import Told
 from segments.models import Segment
 from segments.references import Wanted
@@ -22,13 +25,16 @@ class Overview:
 
     contacts: int | None
     today: int | None  # of them, made today
-    segments: list[tuple[Segment, Told]]
+    segments: list[tuple[Segment, Told, Trend]]
     segment_count: int
     waiting: int  # contacts written that are not in the columns yet; they are counted all the same
+    has_key: bool
+    worker: str  # when one was last seen, in words; empty where there is none
+    span = SPAN  # days, of trends
 
     @property
     def broken(self) -> list[Segment]:
-        return [segment for segment, told in self.segments if told.problem]
+        return [segment for segment, told, _ in self.segments if told.problem]
 
 
 def overview(workspace: Workspace, now: datetime) -> Overview:
@@ -37,11 +43,20 @@ def overview(workspace: Workspace, now: datetime) -> Overview:
     for segment in latest:
         segment.workspace = workspace
     told = listing.told(latest)
-    segments = [(segment, told[segment.pk]) for segment in latest]
+    trends = growth.trends(latest, told, now)
+    segments = [(segment, told[segment.pk], trends[segment.pk]) for segment in latest]
     waiting = ContactMark.objects.filter(workspace_id=workspace.pk).values("contact_id").distinct().count()
     day = str(local_day(milliseconds(now), workspace.zone))
+    rest = segments, live.count(), waiting, workspace.api_keys.usable(now).exists(), _seen(worker.last_seen(), now)
     try:
         everybody, today = audience.several(workspace, [Wanted(All()), Wanted(Condition("createdAt", "on", day))])
     except SnapshotBusy:
-        return Overview(None, None, segments, live.count(), waiting)
-    return Overview(everybody.count, today.count, segments, live.count(), waiting)
+        return Overview(None, None, *rest)
+    return Overview(everybody.count, today.count, *rest)
+
+
+def _seen(worker: datetime | None, now: datetime) -> str:
+    if worker is None:
+        return ""
+    seconds = max(round((now - worker).total_seconds()), 0)
+    return f"{seconds:,} s ago" if seconds < 120 else f"{seconds // 60:,} minutes ago"

@@ -136,6 +136,20 @@ def _masks(layer: Layer, helpers: Mapping[str, _Members], wanted: Sequence[_Memb
     return masks[len(helpers) :]
 
 
+_WORTH_PICKING = 5  # to pick one person in so few takes longer than to look at everybody
+
+
+def met_among(layer: Layer, mask: pl.Series, rule: Checked, now: int) -> pl.Series:
+    """The mask of those of its people who meet a rule too: only they are looked at, unless they are many."""
+    members = [_Members(rule, *_NO_PINS)]
+    places = mask.arg_true()
+    if len(places) * _WORTH_PICKING > len(mask):
+        return mask & _masks(layer, {}, members, now)[0]
+    picked = Layer(layer.frame.select(pl.all().gather(places)), layer.ids[places.to_numpy()], layer.hidden[:0])
+    (met,) = _masks(picked, {}, members, now)
+    return pl.repeat(False, len(mask), eager=True).scatter(places.filter(met), True)
+
+
 _all = functools.partial(functools.reduce, operator.and_)
 _any = functools.partial(functools.reduce, operator.or_)
 

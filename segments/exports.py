@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import psycopg
+from pyroaring import BitMap64
 
 from contacts import exports, snapshot
 from contacts.exports import FORMATS, Format
-from contacts.extract import Ids
 from segments import audience
 from segments.audience import Audience
 from segments.references import Wanted
@@ -77,9 +76,9 @@ def settled(workspace: Workspace, *, durable: bool = False) -> Iterator[None]:
         yield
 
 
-def stream(people: Audience, form: Format, blocks: Callable[[Connections, Ids], Blocks]) -> Stream:
+def stream(people: Audience, form: Format, blocks: Callable[[Connections, BitMap64], Blocks]) -> Stream:
     """For use in the moment of the audience; what the stream reads later is still of that moment."""
-    ids = np.fromiter(people.ids(), dtype=np.int64)
+    ids = people.ids()
     held = _beside()
     return Stream(held, blocks(held, ids), len(ids), form)
 

@@ -22,7 +22,8 @@ from contacts import catalogue, importjobs
 from contacts.models import Contact, ContactMark, ImportRejects, PropertySummary, SnapshotColumn
 from contacts.refresh import refresh
 from contacts.values import fold
-from segments.models import Pin, PinKind, Segment, SegmentVersion, rewrite_pins
+from segments import history
+from segments.models import Pin, PinKind, Segment, SegmentPeople, SegmentVersion, rewrite_pins
 from workspaces.locks import lock
 from workspaces.models import KeptAnswer, Workspace
 from workspaces.problems import listed
@@ -175,6 +176,7 @@ def _rejects(contact: Contact) -> int:
 
 PLACES = (
     Place("pins", Pin._meta.db_table, _pins),
+    Place("lists of who was in a segment", SegmentPeople._meta.db_table, history.forget),
     Place("lines of the admin's log", LogEntry._meta.db_table, _log),
     Place("kept answers", KeptAnswer._meta.db_table, _answers),
     Place("rejects of imports", ImportRejects._meta.db_table, _rejects),

@@ -8,6 +8,7 @@ from contacts import properties
 from contacts.refresh import SnapshotBusy
 from contacts.schema import Schema
 from segments import audience
+from segments.audience import Audience
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.check import check
@@ -81,18 +82,25 @@ def _sentence(segment: Segment, schema: Schema, names: Mapping[str, str]) -> str
 
 def counts(workspace: Workspace, wanted: Mapping[Key, Wanted]) -> dict[Key, int | str]:
     """How many each of these finds, or why nobody can say; all in one pass where all can be read."""
+    try:
+        found = audiences(workspace, wanted)
+    except SnapshotBusy:
+        return dict.fromkeys(wanted, "Many contacts are being taken in just now; try again soon.")
+    return {key: each if isinstance(each, str) else each.count for key, each in found.items()}
+
+
+def audiences(workspace: Workspace, wanted: Mapping[Key, Wanted], now: int | None = None) -> dict[Key, Audience | str]:
+    """Who each of these finds, or why nobody can say. Raises SnapshotBusy."""
     if not wanted:
         return {}
     try:
-        people = audience.several(workspace, list(wanted.values()))
-    except SnapshotBusy:
-        return dict.fromkeys(wanted, "Many contacts are being taken in just now; try again soon.")
+        people = audience.several(workspace, list(wanted.values()), now)
     except Invalid as error:
-        # One of them cannot be read, or names a segment that cannot: the others are counted without it.
+        # One of them cannot be read, or names a segment that cannot: the others are read without it.
         if len(wanted) == 1:
             return dict.fromkeys(wanted, "; ".join(map(str, error.problems)))
         keys = list(wanted)
         halves = keys[: len(keys) // 2], keys[len(keys) // 2 :]
-        one, other = (counts(workspace, {key: wanted[key] for key in half}) for half in halves)
+        one, other = (audiences(workspace, {key: wanted[key] for key in half}, now) for half in halves)
         return one | other
-    return {key: found.count for key, found in zip(wanted, people, strict=True)}
+    return dict(zip(wanted, people, strict=True))

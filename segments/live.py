@@ -32,7 +32,7 @@ from segments.rules import tree
 from segments.rules.check import check, find_property
 from segments.rules.explain import stored
 from segments.rules.tree import All, Condition, Rule, write_node
-from segments.rules.words import day_in_words, sentence
+from segments.rules.words import day_in_words, minute_in_words, sentence
 from workspaces.admin import ROLES, workspaces
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -195,15 +195,9 @@ def _shown(type_: PropertyType, text: str | None, schema: Schema) -> str:
         return ""
     with suppress(ValueError):
         if type_.kind is Kind.DATE and not is_day(text):
-            return _moment(span(text, schema.zone)[0], schema.zone)
+            return minute_in_words(span(text, schema.zone)[0], schema.zone)
         return stored(type_.kind, text, True, schema.zone).shown
     return text  # a stored value that does not fit its type counts as missing, and is shown as it is
-
-
-def _moment(ms: int, zone: tzinfo) -> str:
-    """To the minute, without the zone: the page names it."""
-    local = moment_of(ms).astimezone(zone)
-    return f"{day_in_words(local)}, {local:%H:%M}"
 
 
 @require_POST

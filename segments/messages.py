@@ -10,7 +10,6 @@ from django.db import connection
 
 from contacts import exports, properties
 from contacts.exports import BLOCK, FORMATS
-from contacts.extract import Ids
 from contacts.models import wire_id
 from contacts.schema import TAG
 from segments import audience, rendering
@@ -156,7 +155,7 @@ class _Messages:
         nearest = () if slot.reference else tuple(rendering.nearest(slot.name, self.schema))
         return Coverage(slot.name, slot.reference, known, total - known, fallback, source, nearest)
 
-    def filled(self, held: psycopg.Connection[Any], ids: Ids) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    def filled(self, held: psycopg.Connection[Any], ids: Iterable[int]) -> Iterator[tuple[dict[str, Any], list[str]]]:
         """Each of these people with the rendered texts, and the names of what they lack."""
         types, zone = self.types.values(), self.schema.zone
         for pk, email, *texts in exports.values(held, self.workspace.pk, ["email", *self.references], ids):

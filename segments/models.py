@@ -1,4 +1,4 @@
-"""Segments and the people pinned to them."""
+"""Segments, the people pinned to them, and how many were in them from day to day."""
 
 from array import array
 from typing import Any
@@ -154,6 +154,46 @@ class Pin(models.Model):
 
     def __str__(self) -> str:
         return f"{self.contact} {self.kind} in {self.segment}"
+
+
+class SegmentDay(models.Model):
+    """How many were in a segment when it was last counted on a day of its workspace's, and who came and went."""
+
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="days")
+    day = models.DateField()
+    count = models.PositiveBigIntegerField()
+    entered = models.PositiveBigIntegerField()
+    left = models.PositiveBigIntegerField()
+
+    class Meta:
+        verbose_name = "recorded day"
+        ordering = ["segment", "day"]
+        constraints = [models.UniqueConstraint(fields=["segment", "day"], name="day_once_per_segment")]
+
+    def __str__(self) -> str:
+        return f"{self.segment_id} on {self.day}: {self.count:,}"
+
+
+class SegmentPeople(models.Model):
+    """Who was in a segment when it was last counted, and who before that day: bitmaps of contact ids.
+
+    The numbers are those of that time; people who were erased since are in the bitmaps no more.
+    """
+
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="recorded_people")
+    day = models.DateField()
+    before = models.BinaryField()
+    count_before = models.PositiveBigIntegerField()
+    people = models.BinaryField()
+    count = models.PositiveBigIntegerField()
+    saved_at = models.DateTimeField()  # the updated_at that the segment had then
+
+    class Meta:
+        verbose_name_plural = "segment people"
+        constraints = [models.UniqueConstraint(fields=["segment"], name="people_once_per_segment")]
+
+    def __str__(self) -> str:
+        return f"{self.count:,} people of {self.segment_id} on {self.day}"
 
 
 def rewrite_pins(segment: Segment) -> None:

@@ -1,6 +1,6 @@
 """The pins of a segment over HTTP: who is in it or kept out of it by hand."""
 
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from contacts.models import contact_id, wire_id
-from contacts.values import Refused, clean, iso, milliseconds, moment_of, span
+from contacts.values import Refused, clean, iso, milliseconds
 from segments import paging, pins
 from segments.api import USUAL_LIMIT, segment_of
 from segments.cursors import Cursor
@@ -83,7 +83,7 @@ def _read(body: Any, segment: Segment, now: datetime) -> tuple[list[int], Wish]:
         problems.append(Problem("kind", f"is {kind!r}; use {listed(PinKind.values)}", tuple(PinKind.values)))
     reason = _text(body, "reason", problems)
     try:
-        expires = _end(_text(body, "expiresAt", problems), segment.workspace.zone, now)
+        expires = pins.end(_text(body, "expiresAt", problems), segment.workspace.zone, now)
     except Refused as error:
         problems.append(Problem("expiresAt", str(error)))
     if problems:
@@ -113,14 +113,3 @@ def _text(body: dict[str, Any], key: str, problems: list[Problem]) -> str:
     except Refused as error:
         problems.append(Problem(key, str(error)))
     return ""
-
-
-def _end(text: str, zone: tzinfo, now: datetime) -> datetime | None:
-    """The moment at which a pin ends: a day counts to its end. Raises Refused."""
-    if not text:
-        return None
-    start, end = span(text, zone)
-    moment = moment_of(end if end - start > 1 else start)
-    if moment <= now:
-        raise Refused("is past")
-    return moment

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from contacts import extract
 from contacts.models import Contact, Status, wire_id
+from contacts.values import Refused, moment_of, span
 from segments.models import Pin, PinKind, Segment, rewrite_pins
 from workspaces.locks import lock
 from workspaces.problems import Invalid, Problem
@@ -106,6 +107,17 @@ def page(segment: Segment, limit: int, after: int = 0, before: int | None = None
     if before is None:
         return list(found.filter(contact__gt=after).order_by("contact_id")[:limit])
     return list(found.filter(contact__lt=before).order_by("-contact_id")[:limit])[::-1]
+
+
+def end(text: str, zone: tzinfo, now: datetime) -> datetime | None:
+    """The moment at which a pin ends: a day counts to its end. Raises Refused."""
+    if not text:
+        return None
+    start, end = span(text, zone)
+    moment = moment_of(end if end - start > 1 else start)
+    if moment <= now:
+        raise Refused("is past")
+    return moment
 
 
 def _parameters(segment: Segment, contact_ids: Sequence[int], wish: Wish, author: User | None = None) -> dict[str, Any]:

@@ -10,13 +10,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, tzinfo
 
 import orjson
 
 from contacts.builtin import BUILTIN
 from contacts.schema import CUSTOM, TAG, Schema
-from contacts.values import Kind, Refused, as_boolean, as_date, as_number, as_text, is_missing
+from contacts.values import Kind, Refused, as_boolean, as_date, as_number, as_text, is_day, is_missing, span
+from segments.rules.words import day_in_words, minute_in_words
 from workspaces.problems import Problem, listed
 
 LONGEST_TEMPLATE = 100_000
@@ -207,7 +208,8 @@ def _hint(names: list[str]) -> str:
 def shown(kind: Kind, text: str | None, zone: tzinfo) -> str | None:
     """A stored value, given as PostgreSQL's ->> gives it, as it stands in messages; None where it is missing.
 
-    Like the engine, takes what does not fit the property's type for missing.
+    Dates are words in the workspace's time, numbers figures. Like the engine, takes what does not fit the property's
+    type for missing.
     """
     if not text:
         return None
@@ -221,10 +223,15 @@ _SHOWN: dict[Kind, Callable[[str, tzinfo], str]] = {
     Kind.TEXT: lambda text, zone: text,
     Kind.NUMBER: lambda text, zone: as_text(as_number(text)),
     Kind.BOOLEAN: lambda text, zone: as_text(as_boolean(text)),
-    Kind.DATE: as_date,
+    Kind.DATE: lambda text, zone: _date(as_date(text, zone), zone),
     Kind.LIST: lambda text, zone: _items(orjson.loads(text)),
     Kind.OPAQUE: lambda text, zone: text,
 }
+
+
+def _date(text: str, zone: tzinfo) -> str:
+    """As people write it: 12 May 2026, or 12 May 2026, 14:04 by the workspace's clocks."""
+    return day_in_words(date.fromisoformat(text)) if is_day(text) else minute_in_words(span(text, zone)[0], zone)
 
 
 def _items(items: object) -> str:

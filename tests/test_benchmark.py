@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from segmenter import postgres
+from segmenter.benchmark import imports
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--contacts", "3000", "--rounds", "1", "--segments", "5"]
@@ -87,6 +88,18 @@ def test_imports_can_be_measured_alone_by_bare_sql_and_by_ours_in_turn(data):
     assert left_behind(data) == ([], [])
 
 
+def test_the_pages_of_the_admin_can_be_measured_alone(data):
+    process = start(data, "--only", "admin", "--json")
+    printed, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    result = json.loads(printed)
+    assert [page["name"] for page in result["pages"]] == [
+        "editor opens", "live panel", "contact list", "contact search", "a contact is suggested for a pin"]  # fmt: skip
+    assert [page["times"]["times"] for page in result["pages"]][2:] == [10, 50, 6]
+    assert [goal["limit"] for goal in result["goals"]] == [300, 150, 100, 100, 100]
+    assert left_behind(data) == ([], [])
+
+
 @pytest.mark.slow
 def test_the_tables_fit_the_screen_and_the_last_line_sums_up(data):
     process = start(data)
@@ -119,3 +132,10 @@ def test_sizes_that_measure_nothing_are_refused(data, words):
     _, said = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "is not a whole number" in said
+
+
+@pytest.mark.django_db
+def test_the_memory_of_a_process_is_its_own_and_not_that_of_who_started_it():
+    held = bytes(400_000_000).replace(b"\0", b"x")
+    assert 20 < imports._end(imports._command("count_segment", "--help")) < 300
+    assert len(held) == 400_000_000

@@ -7,7 +7,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from contacts import catalogue
+from contacts import catalogue, snapshot
 from contacts.facets import Value
 from contacts.models import Contact, Property, PropertySummary
 from contacts.refresh import refresh
@@ -116,6 +116,16 @@ def test_a_large_workspace_is_not_counted_all_the_time(people, monkeypatch):
     refresh(people)
     background.keep()
     assert entry(people, "customProperties.plan").known == 3
+
+
+def test_the_columns_of_a_large_workspace_do_not_stay_in_memory(people, monkeypatch):
+    refresh(people)
+    assert catalogue.keep(people) > 0
+    assert snapshot.cache.bytes > 0  # a small one's are asked for again by the next request
+    PropertySummary.objects.all().delete()
+    monkeypatch.setattr(catalogue, "SMALL", 2)
+    assert catalogue.keep(people) > 0
+    assert snapshot.cache.bytes == 0
 
 
 def test_a_deleted_property_is_gone_and_a_new_one_there(people):

@@ -1,5 +1,6 @@
 """Columns of cells are read many at once as one by one: whatever is surely so is what the slow way gives."""
 
+import io
 import unicodedata
 import zoneinfo
 from collections import Counter
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contacts import cells
+from contacts import cells, csvfile
 from contacts.cells import PLAIN_LETTERS, cells_of
 from contacts.guesses import Guess, looks_like
 from contacts.mapping import Column
@@ -101,3 +102,23 @@ def test_letters_that_are_taken_as_they_are_are_in_nfc_whatever_stands_beside_th
             assert unicodedata.is_normalized("NFC", letter)
             assert not unicodedata.combining(letter)
             assert not letter.isspace()
+
+
+# --- blanks ----------------------------------------------------------------------------------------------------------
+
+BLANKS = csvfile._BLANKS.translate({10: None, 13: None})
+# By few letters each, as one that is not ASCII makes the whole file be looked at more closely.
+LETTERS = st.lists(st.sampled_from([*BLANKS, "a", "1", "é", "à", "中", "‰", "\x01"]), min_size=1, max_size=3)
+CELLS = LETTERS.flatmap(lambda letters: st.text(st.sampled_from(letters), max_size=3))
+TABLES = st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=3)
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@given(table=TABLES)
+def test_every_blank_around_a_cell_is_taken_off_and_none_inside(delimiter, end, table):
+    rows = [[cell.replace(delimiter, "") for cell in row] for row in table]
+    data = "".join(delimiter.join(row) + end for row in rows).encode()
+    read = csvfile._Block(data, 2, csvfile.Source(io.BytesIO(data), "utf-8", delimiter), last=True).table(3)
+    assert read is not None
+    assert [list(row) for row in read.iter_rows()] == [[cell.strip() or None for cell in row] for row in rows]

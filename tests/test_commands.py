@@ -212,6 +212,34 @@ def test_serve_answers_over_http_and_survives_kill_9_of_its_workers(demo):
         assert server.wait(timeout=30) in (0, -signal.SIGTERM)
 
 
+@pytest.mark.slow
+def test_kill_9_of_serve_frees_the_port_for_the_next(demo):
+    data, _ = demo
+    port = str(free_port())
+    for _ in range(2):
+        server = manage(data, "serve", "--port", port, "--workers", "2", stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # fmt: skip
+        try:
+            wait_for(f"http://127.0.0.1:{port}/readyz")
+            workers = children(server.pid)
+            assert len(workers) == 2
+        finally:
+            server.kill()
+            server.wait()
+        end = time.monotonic() + 20
+        while (left := [pid for pid in workers if is_running(pid)]) and time.monotonic() < end:
+            time.sleep(0.1)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        assert not left
+
+
+def is_running(pid):
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
 def children(pid):
     listed = subprocess.run(
         ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=True

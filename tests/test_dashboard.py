@@ -11,7 +11,7 @@ from django.urls import reverse
 from segments import drafts
 from segments.drafts import Draft
 from tests.people import add, custom, declare
-from workspaces.models import Member, Role
+from workspaces.models import ApiKey, Member, Role
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +59,16 @@ def test_an_empty_workspace_shows_the_first_steps(shop):
     assert "Import contacts" in words
     assert "Build a segment" in words
     assert "Create an API key" in words
+
+
+def test_the_first_steps_are_ticked_off_one_by_one(shop):
+    bo = join(shop, "bo", Role.ADMIN)
+    assert "Done:" not in shown(bo)
+    ApiKey.objects.issue(shop, "tests", "read")
+    assert "✓ Done: Create an API key" in shown(bo)
+    add(shop, "Lena")
+    assert "✓ Done: Import contacts" in shown(bo)
+    assert "✓ Done: Build a segment" not in shown(bo)
 
 
 def test_somebody_of_two_workspaces_switches_between_them_and_sees_no_third(furnished, rival):

@@ -16,7 +16,7 @@ from pyroaring import BitMap64
 from contacts import catalogue, columns, uploads
 from contacts.models import Contact, ImportRejects, SnapshotColumn, SubstitutionTag
 from contacts.refresh import refresh
-from segments import audience, drafts, forgetting, pins
+from segments import audience, drafts, forgetting, history, pins
 from segments.drafts import Draft
 from segments.models import Pin, PinKind, Segment
 from segments.pins import Wish
@@ -97,6 +97,7 @@ def traces(ana):
     pro = drafts.create(shop, Draft("Pro", PRO, rule_given=True))
     pins.pin(pro, [ana.pk], Wish(reason=f"{EMAIL} asked for it"))
     pins.pin(pro, [Contact.objects.get(first_name="Eva").pk], Wish(PinKind.EXCLUDED, "of no interest"))
+    history.record(shop)
     log(Contact, ana.pk, str(ana))
     log(Pin, 12345, f"{EMAIL} included in Pro")
     log(Segment, pro.pk, "Pro", json.dumps([{"added": {"name": "pin", "object": "Ana Unique included in Pro"}}]))
@@ -131,7 +132,7 @@ def test_nothing_of_a_forgotten_person_is_left_in_any_table(ana, traces):
     before, dov = found(shop, PRO), Contact.objects.get(first_name="Dov")
     out, _ = command("forget_contact", EMAIL)
     assert {text: places for text in HERS if (places := places_of(text))} == {}
-    assert re.fullmatch(r"1 pins, 3 lines of the admin's log, 1 kept answers, 1 rejects of imports, 1 contacts erased; tables cleaned in [\d.]+ s", out.splitlines()[-1])  # fmt: skip
+    assert re.fullmatch(r"1 pins, 1 lists of who was in a segment, 3 lines of the admin's log, 1 kept answers, 1 rejects of imports, 1 contacts erased; tables cleaned in [\d.]+ s", out.splitlines()[-1])  # fmt: skip
     assert not Contact.objects.filter(pk=ana.pk).exists()
     assert found(shop, PRO) == before == "Bo Cem Dov Eva"
     assert found(shop, Not(PRO)) == ""
@@ -194,7 +195,7 @@ def test_a_dry_run_says_what_would_go_and_changes_nothing(ana, traces):
     out, _ = command("forget_contact", EMAIL, "--dry-run")
     assert out.splitlines()[-2:] == [
         "Nothing was erased: this was a dry run.",
-        "1 pins, 3 lines of the admin's log, 1 kept answers, 1 rejects of imports, 1 contacts erased",
+        "1 pins, 1 lists of who was in a segment, 3 lines of the admin's log, 1 kept answers, 1 rejects of imports, 1 contacts erased",
     ]
     assert [each for each in sorted(everything()) if "pg_stat" not in each[0]] == [
         each for each in before if "pg_stat" not in each[0]
@@ -312,7 +313,7 @@ def test_delete_erases_at_once_and_says_what(api, ana, traces):
         "status": "success",
         "data": {
             "contactId": ana.wire_id, "namedIn": [], "stillToDo": [], "dryRun": False,
-            "erased": {"pins": 1, "lines of the admin's log": 3, "kept answers": 1, "rejects of imports": 1, "contacts": 1},
+            "erased": {"pins": 1, "lists of who was in a segment": 1, "lines of the admin's log": 3, "kept answers": 1, "rejects of imports": 1, "contacts": 1},
         },
     }  # fmt: skip
     assert {text: places for text in HERS if (places := places_of(text))} == {}

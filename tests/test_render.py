@@ -216,12 +216,32 @@ def test_the_report_counts_what_people_lack_and_shows_five_of_them(api, pro):
     [
         ("{{firstName}} {{fullName}} {{email}}", "Dov Dov "),
         ("{{customProperties.plan}} {{plan}} {{substitutionTags.first_name}}", "pro pro friend"),
-        ("{{spend}} {{vip}} {{since}} {{likes}}", "12.5 false 2024-05-01 tea, jazz"),
+        ("{{spend}} {{vip}} {{since}} {{likes}}", "12.5 false 1 May 2024 tea, jazz"),
         ("-firstName- %plan% -substitutionTags.coupon-", "-firstName- %plan% -substitutionTags.coupon-"),
     ],
 )
 def test_properties_may_be_named_between_braces(api, pro, text, result):
     assert result in [each["text"] for each in rendered(api, pro, template=text)["samples"]]
+
+
+@pytest.mark.parametrize(
+    ("since", "result"),
+    [
+        ("2026-05-12", "12 May 2026"),
+        ("2026-05-12T12:04:05.678Z", "12 May 2026, 14:04"),
+        ("2026-01-31T23:30:00.000Z", "1 Feb 2026, 00:30"),
+        ("0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00.000Z"),  # in Madrid there is no such year
+        ("9999-12-31T23:59:00.000Z", "9999-12-31T23:59:00.000Z"),
+    ],
+)
+def test_dates_are_written_as_people_write_them_in_the_time_of_the_workspace(api, pro, since, result):
+    Contact.objects.filter(first_name="Dov").update(custom={"plan": "pro", "since": since})
+    assert result in [each["text"] for each in rendered(api, pro, template="{{since}}")["samples"]]
+
+
+def test_when_somebody_was_created_is_written_so_too(api, pro):
+    Contact.objects.filter(first_name="Dov").update(created_at="2026-05-12T12:04:05.678Z")
+    assert "12 May 2026, 14:04" in [each["text"] for each in rendered(api, pro, template="{{createdAt}}")["samples"]]
 
 
 def test_a_tag_goes_before_a_property_of_its_name(api, pro):

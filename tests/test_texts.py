@@ -26,9 +26,11 @@ ONE_VALUE = {"greater_than", "at_least", "less_than", "at_most"}
 TEXT = st.text("ab\u00e9\ud7ff\uffff\U0010ffff\x01", min_size=1, max_size=45)
 
 
-@pytest.mark.parametrize("name", MEANINGS)
+@pytest.mark.parametrize(
+    ("name", "scanning"), [*((name, 5) for name in MEANINGS), ("contains", 0), ("contains", 10**9)]
+)
 @given(column=st.lists(st.none() | TEXT, min_size=1), sought=st.lists(TEXT, min_size=1, max_size=3), data=st.data())
-def test_everybody_is_found_whom_a_comparison_finds(name, column, sought, data):
+def test_everybody_is_found_whom_a_comparison_finds(name, scanning, column, sought, data):
     held = [text for text in column if text]
     if held:  # beginnings, ends and middles of what is there are found more often than something made up
         text = data.draw(st.sampled_from(held))
@@ -36,7 +38,9 @@ def test_everybody_is_found_whom_a_comparison_finds(name, column, sought, data):
         sought.append(text[start:end] or text)
     if name in ONE_VALUE:
         sought = sought[-1:]
-    found = Texts(pl.Series("x", column, dtype=pl.String), "key", ColumnCache(10**6)).found(name, sought)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(texts, "_WORTH_SCANNING", scanning)  # from which on a substring is sought in every text
+        found = Texts(pl.Series("x", column, dtype=pl.String), "key", ColumnCache(10**6)).found(name, sought)
     assert found.to_list() == [
         text is not None and any(MEANINGS[name](text, each) for each in sought) for text in column
     ]
@@ -49,6 +53,13 @@ def test_texts_are_counted_in_their_order(rows):
     expected = Counter(text for text, is_in in rows if text is not None and is_in)
     assert found.rows() == sorted(expected.items())
     assert found["value"].flags["SORTED_ASC"]
+
+
+def test_texts_are_found_across_the_bounds_of_what_is_worked_out_at_once(monkeypatch):
+    monkeypatch.setattr(texts, "_STRIDE", 2)
+    column = ["one", None, "", "tone", "on", "e", "stone"]
+    found = Texts(pl.Series("x", column), "key", ColumnCache(10**6)).found("contains", ["one"])
+    assert found.to_list() == [True, False, False, True, False, False, True]
 
 
 def test_keys_are_made_once(monkeypatch):

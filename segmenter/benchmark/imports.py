@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -22,7 +23,7 @@ from contacts.values import Kind
 from segmenter.benchmark import report
 from segmenter.benchmark.database import conninfo, execute
 from segmenter.benchmark.goals import Goal
-from segmenter.benchmark.measure import Disagreement, Spread, timed
+from segmenter.benchmark.measure import Disagreement, Spread, megabytes, timed
 from segmenter.benchmark.run import Say
 from segments import audience
 from segments.rules.tree import Condition
@@ -32,9 +33,9 @@ NUMBERS = ("monthlyFee", "orders", "score", "age")
 CUSTOM = ("plan", "town", "source", "code", *NUMBERS, "vip", "lastOrder", "contractEnds")
 COLUMNS = ("customer_id", "email", "phone", "firstName", "lastName", "country", *CUSTOM)
 MOST_ROUNDS = 2  # they take long
-MOST_EXPORTS = 5
+FEWEST_EXPORTS, MOST_EXPORTS = 3, 5
 CHECK_EVERY = 40  # counts: that often one is compared with SQL
-PAUSE_SECONDS = 0.05  # between two counts
+PAUSE_SECONDS = 0.05  # between two counts, and two looks at a process
 
 # What the rules below ask, and the same in SQL.
 RULES = {
@@ -85,12 +86,14 @@ def run(contacts: int, rounds: int, say: Say) -> Result:
         say("import_contacts while people are counted ...")
         workspace = _empty_workspace()
         process, started = _start(workspace, files[0]), time.perf_counter()
-        times, checked = _count_while(process, workspace)
-        peak = max(peak, _end(process))
+        times, checked, peak_meanwhile = _count_while(process, workspace)
+        peak = max(peak, peak_meanwhile, _end(process))
         took = time.perf_counter() - started
         _agree(workspace, contacts)
         say("exporting everybody by bare SQL and by export_contacts in turn ...")
-        bare, ours, export_peak = _exports(workspace, Path(folder, "export.csv"), contacts, min(rounds, MOST_EXPORTS))
+        bare, ours, export_peak = _exports(
+            workspace, Path(folder, "export.csv"), contacts, min(max(rounds, FEWEST_EXPORTS), MOST_EXPORTS)
+        )
         return Result(
             contacts,
             files[0].stat().st_size / 1e6,
@@ -171,15 +174,21 @@ def _command(*words: str) -> subprocess.Popen[str]:
 
 
 def _end(process: subprocess.Popen[str]) -> int:
-    """The most memory that it ever held, in megabytes. Raises Disagreement where it failed."""
-    assert process.stdout
-    assert isinstance(process.args, list)
-    printed = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    """The most memory that it held from now on, in megabytes. Raises Disagreement where it failed."""
+    peak, printed = 0, None
+    while printed is None:
+        peak = max(peak, _memory(process))
+        with suppress(subprocess.TimeoutExpired):
+            printed, _ = process.communicate(timeout=PAUSE_SECONDS)
     if process.returncode:
+        assert isinstance(process.args, list)
         raise Disagreement(f"{process.args[2]} ended with {process.returncode}: {printed[-2000:]}")
-    return usage.ru_maxrss // 1024
+    return peak
+
+
+def _memory(process: subprocess.Popen[str]) -> int:
+    # What the system tells of an ended process, ru_maxrss, is never less than what this one held when it started it.
+    return megabytes(process.pid, "VmHWM")
 
 
 def _agree(workspace: Workspace, contacts: int) -> None:
@@ -188,18 +197,19 @@ def _agree(workspace: Workspace, contacts: int) -> None:
         raise Disagreement(f"{found:,} people of {contacts:,} are there")
 
 
-def _count_while(process: subprocess.Popen[str], workspace: Workspace) -> tuple[Sequence[float], int]:
-    """How long each count took, in seconds, and how many were compared with SQL."""
+def _count_while(process: subprocess.Popen[str], workspace: Workspace) -> tuple[Sequence[float], int, int]:
+    """How long each count took, in seconds; how many were compared with SQL; the most memory of the process."""
     times: list[float] = []
-    checked = 0
+    checked = peak = 0
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:  # left for _end to reap
         rule, also = list(RULES.values())[len(times) % len(RULES)]
         times.append(timed(partial(_count, workspace, rule))[0])
         if len(times) % CHECK_EVERY == 0:
             _compare(workspace, rule, also)
             checked += 1
+        peak = max(peak, _memory(process))
         time.sleep(PAUSE_SECONDS)
-    return times, checked
+    return times, checked, peak
 
 
 def _count(workspace: Workspace, rule: Condition) -> int:

@@ -53,8 +53,11 @@ def _timings(result: Result) -> Iterator[str]:
     built = [Timing("building the snapshot", result.build)]
     for timing in [*built, *result.refreshes, *result.marks, *result.answers]:
         yield f"{timing.name:<60} {_spread(timing.times):>22}"
-    for timing in result.pages:
-        yield f"{timing.name:<60} {_spread(timing.times):>22}   p95 {_number(timing.times.p95)}"
+    yield from map(timing_line, result.pages)
+
+
+def timing_line(timing: Timing) -> str:
+    return f"{timing.name:<60} {_spread(timing.times):>22}   p95 {_number(timing.times.p95)}"
 
 
 def _memory(result: Result) -> Iterable[str]:

@@ -48,10 +48,10 @@ class Client:
 
 class Server:
     def __init__(self, process: int, port: int, key: str) -> None:
-        self._process, self._port, self._key = process, port, key
+        self._process, self.port, self._key = process, port, key
 
     def client(self) -> Client:
-        return Client(self._port, self._key)
+        return Client(self.port, self._key)
 
     def megabytes(self) -> list[int]:
         """What each serving process holds, the one with the background refresh first."""

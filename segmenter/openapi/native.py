@@ -138,6 +138,23 @@ OPERATIONS: dict[str, Operation] = {
         },
         errors=(400,),
     ),
+    "GET /api/segments/{segment_id}/history": Operation(
+        NATIVE,
+        "Retrieve how many people were in a segment from day to day",
+        {
+            200: success(
+                "history",
+                lists(ref("HistoryDay")),
+                "The oldest first. Of a day that was not recorded there is nothing.",
+                segmentId=ID,
+                timezone=TEXT,
+            )
+        },
+        description="A day is one of the workspace's time zone. Entered and left are those who were in at its last"
+        " count and not at the last one before that day, and the other way round.",
+        query={"days": {**COUNT, "description": "Since so many days ago, 1 to 3660; 30 if left out."}},
+        errors=(400,),
+    ),
     "GET /api/segments/{segment_id}/overlap": Operation(
         NATIVE,
         "Compare segments pair by pair",
@@ -265,7 +282,8 @@ OPERATIONS: dict[str, Operation] = {
         NATIVE,
         "Fill a message for the people of a segment",
         {200: _RENDERED},
-        description="{{tag}}, {{tag|fallback}}, -tag- and %tag% in one pass. A key that may only read is enough.",
+        description="{{tag}}, {{tag|fallback}}, -tag- and %tag% in one pass. Dates are written 12 May 2026 or"
+        " 12 May 2026, 14:04 in the workspace's time. A key that may only read is enough.",
         body=shape(
             {},
             template=TEXT,

@@ -151,6 +151,7 @@ SCHEMAS: dict[str, Json] = {
             "change": nullable(OBJECT),
         }
     ),
+    "HistoryDay": shape({"day": {**TEXT, "format": "date"}, "count": COUNT, "entered": COUNT, "left": COUNT}),
     "Pair": shape({"ids": lists(ID), "both": COUNT, "onlyFirst": COUNT, "onlySecond": COUNT}),
     "Pin": shape(
         {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 
 from contacts.values import Kind, iso, moment_of
 from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test
@@ -148,5 +148,14 @@ def moment_in_words(ms: int, zone: tzinfo) -> str:
         return iso(ms)
 
 
-def day_in_words(moment: datetime) -> str:
+def minute_in_words(ms: int, zone: tzinfo) -> str:
+    """An instant in a workspace's own time, for whoever knows which that is: 1 Jun 2024, 10:00."""
+    try:
+        local = moment_of(ms).astimezone(zone)
+    except OverflowError:  # in the first and the last hours of the calendar
+        return iso(ms)
+    return f"{day_in_words(local)}, {local:%H:%M}"
+
+
+def day_in_words(moment: date) -> str:
     return f"{moment.day} {moment:%b} {moment.year}"

@@ -1,4 +1,4 @@
-"""manage.py serve: the HTTP service, its static files, the background refresh and a worker, from one command."""
+"""manage.py serve: the HTTP service, its static files, the background work and a worker, from one command."""
 
 import multiprocessing
 import os
@@ -14,6 +14,7 @@ from granian.server import Server
 
 from contacts import refresher
 from contacts.worker import Worker
+from segments import recorder
 
 THREADS_A_WORKER = 4
 
@@ -39,7 +40,7 @@ def serve(host: str, port: int, workers: int) -> None:
     _check_free(host, port)
     # Polars is multi-threaded: a worker forked from a process that has used it may hang.
     multiprocessing.set_start_method("spawn", force=True)
-    stopped, worker = refresher.start(), Worker()
+    stopped, worker = [refresher.start(), recorder.start()], Worker()
     try:
         Server(
             "segmenter.wsgi:application",
@@ -52,7 +53,8 @@ def serve(host: str, port: int, workers: int) -> None:
             websockets=False,
         ).serve()
     finally:
-        stopped.set()
+        for each in stopped:
+            each.set()
         worker.stop()
 
 
