@@ -19,7 +19,16 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from contacts import conversion, keys, properties, upserts
 from contacts.builtin import BUILTIN
-from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, Property, SubstitutionTag, contact_id
+from contacts.import_pages import ImportJobAdmin
+from contacts.models import (
+    MOST_PROPERTIES,
+    MOST_TAGS,
+    Contact,
+    ImportJob,
+    Property,
+    SubstitutionTag,
+    contact_id,
+)
 from contacts.schema import CUSTOM, Schema
 from contacts.values import Kind, Refused, as_opaque, as_phone, clean
 from workspaces.admin import ScopedAdmin, WorkspaceFilter
@@ -28,6 +37,7 @@ from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem, listed
 
 admin.site.unregister(ProcrastinateJob)  # jobs of all workspaces; imports have rows of their own
+admin.site.register(ImportJob, ImportJobAdmin)
 
 
 class JsonField(forms.Field):

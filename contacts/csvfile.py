@@ -190,7 +190,7 @@ class Source:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError as error:
             byte = error.object[error.start : error.start + 1]
-        advice = "if the file comes from an older program, say --encoding latin-1"
+        advice = "if the file comes from an older program, try the encoding latin-1"
         return Problem(
             f"line {line}", f"is not {self.encoding.upper()}: it holds the byte 0x{byte.hex().upper()}; {advice}"
         )
@@ -204,7 +204,7 @@ class _Block:
         self._read: list[Record] | None = None
         self._error: Invalid | None = None
         if (place := data.find(b"\0")) >= 0:
-            advice = "if the file is UTF-16, say --encoding utf-16"
+            advice = "if the file is UTF-16, try the encoding utf-16"
             problem = f"holds a NUL character, which no text has; {advice}"
             raise Invalid([Problem(f"line {line + _line_ends(data[:place])}", problem)])
 

@@ -111,11 +111,12 @@ class Undated:
         which = f"as {self.patterns[0]}" if len(self.patterns) == 1 else f"but as {' or '.join(self.patterns)}?"
         return (
             f"{self.header} became text: its cells look like days, {which}, as line {self.line} {self.cell!r}; to make"
-            f' it a date say --date "{self.header}={self.patterns[0]}"'
+            f" it a date say that its days are written as {self.patterns[0]}"
         )
 
 
 _ORDERS = {"dd{0}MM{0}yyyy": (0, 1), "MM{0}dd{0}yyyy": (1, 0)}  # where day and month stand
+_MONTHS = 12
 _DAYS = r"^([0-9]{1,2})([/.-])([0-9]{1,2})[/.-]([0-9]{4})$"
 
 
@@ -126,6 +127,7 @@ class Guess:
         self.counts: Counter[Kind] = Counter()
         self.first: dict[Kind, tuple[int, str]] = {}
         self.highest = (0, 0)  # of both numbers before the year, while all cells look like days
+        self.telling: tuple[int, str] | None = None  # the first cell that tells which of the two is the day
         self.between = ""
         self.daily = True
 
@@ -140,7 +142,7 @@ class Guess:
         for kind in set(kinds.values()):
             alike = [text for text, each in kinds.items() if each is kind]
             self._note(kind, left & cells.is_in(alike), lines, cells)
-        self.daily = self.daily and self._take_days(cells)
+        self.daily = self.daily and self._take_days(lines, cells)
 
     def _note(self, kind: Kind, which: pl.Series, lines: NDArray[np.int64], cells: pl.Series) -> None:
         if times := int(which.sum()):
@@ -150,13 +152,17 @@ class Guess:
             if kind not in self.first or lines[place] < self.first[kind][0]:
                 self.first[kind] = int(lines[place]), cells[place]
 
-    def _take_days(self, cells: pl.Series) -> bool:
+    def _take_days(self, lines: NDArray[np.int64], cells: pl.Series) -> bool:
         if not len(cells) or not cells.head(1).str.contains(_DAYS).all():
             return not len(cells)
         if not cells.str.contains(_DAYS).all():
             return False
-        numbers = (int(str(cells.str.extract(_DAYS, group).cast(pl.Int64).max())) for group in (1, 3))
-        self.highest = tuple(max(pair) for pair in zip(self.highest, numbers, strict=True))  # type: ignore[assignment]
+        numbers = [cells.str.extract(_DAYS, group).cast(pl.Int64) for group in (1, 3)]
+        highest = (int(str(each.max())) for each in numbers)
+        self.highest = tuple(max(pair) for pair in zip(self.highest, highest, strict=True))  # type: ignore[assignment]
+        place = ((numbers[0] > _MONTHS) | (numbers[1] > _MONTHS)).arg_max()
+        if self.telling is None and place is not None and max(each[place] for each in numbers) > _MONTHS:
+            self.telling = int(lines[place]), cells[place]
         self.between = str(cells.str.extract(_DAYS, 2)[0])
         return True
 
@@ -176,6 +182,6 @@ class Guess:
         fitting = tuple(
             pattern.format(self.between)
             for pattern, (day, month) in _ORDERS.items()
-            if self.highest[day] <= 31 and self.highest[month] <= 12
+            if self.highest[day] <= 31 and self.highest[month] <= _MONTHS
         )
-        return Undated(header, *self.first[Kind.TEXT], fitting) if fitting else None
+        return Undated(header, *(self.telling or self.first[Kind.TEXT]), fitting) if fitting else None

@@ -5,10 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 import orjson
-from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
-from django.core.files.uploadhandler import FileUploadHandler
-from django.db import transaction
 from django.http import StreamingHttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.exceptions import APIException, NotFound, ParseError, UnsupportedMediaType
@@ -25,16 +22,12 @@ from workspaces.identifiers import is_id
 from workspaces.problems import Conflict, Invalid, Problem, listed
 
 USUAL_LIMIT = 20  # imports on a page
-BLOCK = 64 * 1024  # bytes read of a body at once
 _RAW = {"text/csv": "csv", "application/x-ndjson": "ndjson", "application/jsonl": "ndjson"}
 
 
 class FileTooLarge(APIException):
     status_code = 413
     default_code = "too_large"
-
-    def __init__(self) -> None:
-        super().__init__(f"The file is larger than {settings.IMPORT_LIMIT // 2**20} MB.")
 
 
 class ImportViewSet(ViewSet):
@@ -113,20 +106,18 @@ def _import(request: Request, import_id: str) -> ImportJob:
 def _settle(job: ImportJob, asked: "Asked") -> None:
     """Check what can be checked at once, and have it run. Raises Invalid."""
     job.options, job.dry_run = asdict(asked.options), asked.dry_run
+    if asked.start:
+        tasks.start(job)
+        return
     with uploads.opened(job) as file:
-        if not asked.start:
-            imports.head(file, asked.options, properties.schema(job.workspace))
-        else:
-            imports.check_plan(job, file)
-    with transaction.atomic():
-        importjobs.settle(job, ImportState.WAITING if asked.start else ImportState.UPLOADED)
-        if asked.start:
-            tasks.enqueue(job)
+        imports.head(file, asked.options, properties.schema(job.workspace))
+    importjobs.settle(job, ImportState.UPLOADED)
 
 
 def _head(job: ImportJob) -> dict[str, Any]:
+    schema = properties.schema(job.workspace)
     with uploads.opened(job) as file:
-        return {"head": imports.head(file, importjobs.options_of(job), properties.schema(job.workspace))}
+        return {"head": imports.head(file, importjobs.options_of(job), schema).as_json(schema)}
 
 
 # --- what is asked for ---------------------------------------------------------------------------------------------
@@ -145,6 +136,7 @@ _FIELDS: dict[str, tuple[str, type]] = {
     "mapping": ("mapping", dict),
     "policies": ("policies", dict),
     "dates": ("dates", dict),
+    "types": ("types", dict),
     "encoding": ("encoding", str),
     "delimiter": ("delimiter", str),
     "format": ("format", str),
@@ -208,12 +200,10 @@ def _paging(query: Mapping[str, str]) -> tuple[int, str]:
 
 def _receive(request: Request, job: ImportJob) -> Mapping[str, Any]:
     """Keep the file that a body holds, in flat memory; what else it says."""
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    if length.isdigit() and int(length) > settings.IMPORT_LIMIT + 2**20:  # a form has more to it than the file
-        raise FileTooLarge
     sent = (request.content_type or "").partition(";")[0].strip().lower()
-    upload = _Limited(job)
+    upload = uploads.Upload(job)
     try:
+        uploads.check_length(request.META.get("CONTENT_LENGTH") or "0")
         if sent == "multipart/form-data":
             fields = _form(request, upload)
         elif sent in _RAW:
@@ -224,24 +214,19 @@ def _receive(request: Request, job: ImportJob) -> Mapping[str, Any]:
             raise UnsupportedMediaType(sent, f"Send multipart/form-data, {listed(_RAW)}.")
     except UnreadablePostError as error:
         raise ParseError("The body ended before its end.") from error
+    except uploads.TooLarge as error:
+        raise FileTooLarge(str(error)) from error
     upload.finish()
     return fields
 
 
-class _Limited(uploads.Upload):
-    def take(self, data: bytes) -> None:
-        super().take(data)
-        if self.size > settings.IMPORT_LIMIT:
-            raise FileTooLarge
-
-
 def _blocks(stream: Any) -> Iterator[bytes]:
-    while block := stream.read(BLOCK):
+    while block := stream.read(uploads.BLOCK):
         yield block
 
 
-def _form(request: Request, upload: _Limited) -> Mapping[str, Any]:
-    handler = _Handler(upload)
+def _form(request: Request, upload: uploads.Upload) -> Mapping[str, Any]:
+    handler = uploads.FormHandler(upload)
     try:
         fields, _ = MultiPartParser(request.META, request._request, [handler], "utf-8").parse()
     except (MultiPartParserError, SuspiciousOperation) as error:
@@ -249,26 +234,3 @@ def _form(request: Request, upload: _Limited) -> Mapping[str, Any]:
     if handler.files != 1:
         raise Invalid([Problem("file", "send one file" if handler.files else "send a file")])
     return fields.dict()
-
-
-class _Handler(FileUploadHandler):
-    """Puts a file of a form where it is to be kept, as it comes."""
-
-    chunk_size = BLOCK
-
-    def __init__(self, upload: _Limited) -> None:
-        super().__init__()
-        self.upload, self.files = upload, 0
-
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
-        super().new_file(*args, **kwargs)
-        self.files += 1
-        self.upload.job.file_name = (self.file_name or "")[:255]
-
-    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
-        if self.files == 1:
-            self.upload.take(raw_data)
-        return None
-
-    def file_complete(self, file_size: int) -> Any:
-        return None

@@ -40,6 +40,7 @@ class Options:
     mapping: Mapping[str, str] = field(default_factory=dict)  # header to target
     policies: Mapping[str, str] = field(default_factory=dict)  # header to overwrite, keep or append
     dates: Mapping[str, str] = field(default_factory=dict)  # header to a pattern like dd/MM/yyyy
+    types: Mapping[str, str] = field(default_factory=dict)  # header to the type of its new property
     encoding: str | None = None
     delimiter: str | None = None
     format: str = "csv"
@@ -309,9 +310,6 @@ def first_rejects(job: ImportJob) -> list[dict[str, Any]]:
 
 def write(job: ImportJob) -> dict[str, Any]:
     """As the API shows it."""
-    rate = rate_of(job)
-    left = None if job.rows is None else job.rows - job.position
-    going = job.state == ImportState.WRITING
     return {
         "_id": job.pk,
         "workspaceId": job.workspace_id,
@@ -328,8 +326,8 @@ def write(job: ImportJob) -> dict[str, Any]:
         "rows": job.rows,
         "doneRows": job.position,
         **{name: getattr(job, name) for name in COUNTS},
-        "rowsPerSecond": rate,
-        "secondsLeft": round(left / rate) if going and rate and left is not None else None,
+        "rowsPerSecond": rate_of(job),
+        "secondsLeft": seconds_left(job),
         "createdAt": _iso(job.created_at),
         "updatedAt": _iso(job.updated_at),
         "endedAt": _iso(job.ended_at),
@@ -342,6 +340,14 @@ def rate_of(job: ImportJob) -> int | None:
         return None
     end = job.ended_at or job.updated_at
     return round((job.position - job.began_with) / max((end - job.began_at).total_seconds(), 0.001))
+
+
+def seconds_left(job: ImportJob) -> int | None:
+    """Until all is written; None where nobody can say."""
+    rate = rate_of(job)
+    if job.state != ImportState.WRITING or not rate or job.rows is None:
+        return None
+    return round((job.rows - job.position) / rate)
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -63,40 +63,74 @@ def source_of(file: BinaryIO, options: Options) -> Source:
 ROWS_OF_HEAD, SAMPLES = 1_000, 3
 
 
-def head(file: BinaryIO, options: Options, schema: Schema) -> dict[str, Any]:
-    """How a file is read, and for each column three of its cells and where it might go. Raises Invalid."""
+@dataclass(frozen=True)
+class Sampled:
+    """A column at the head of a file: where it might go, some of its cells and what these look like."""
+
+    proposal: Proposal
+    samples: list[str]
+    kind: Kind
+    doubt: Doubt | Undated | None
+    known: int  # cells that are not blank
+
+
+@dataclass(frozen=True)
+class Head:
+    """How a file is read, and its columns as its first rows show them."""
+
+    encoding: str
+    delimiter: str
+    key: str  # the column that most likely says who somebody is; "" where none does
+    columns: list[Sampled]
+    rows: int  # that were looked at
+
+    @property
+    def headers(self) -> list[str]:
+        return [column.proposal.header for column in self.columns]
+
+    def as_json(self, schema: Schema) -> dict[str, Any]:
+        return {
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "key": self.key,
+            "columns": [_column_as_json(column, schema) for column in self.columns],
+        }
+
+
+def _column_as_json(column: Sampled, schema: Schema) -> dict[str, Any]:
+    proposal, known = column.proposal, schema.get(column.proposal.reference)
+    return {
+        "header": proposal.header,
+        "samples": column.samples,
+        "property": proposal.reference or None,
+        "type": (known.kind if known else column.kind) if proposal.reference else None,
+        "isNew": bool(proposal.reference) and known is None,
+        **({"remark": proposal.remark} if proposal.remark else {}),
+    }
+
+
+def head(file: BinaryIO, options: Options, schema: Schema) -> Head:
+    """Read the first rows of a file. Raises Invalid."""
     source = source_of(file, options)
     headers = source.header()
     batch = next(source.batches(len(headers), ROWS_OF_HEAD), None) or batch_of([], [], [], len(headers))
     proposed = proposals(headers, schema)
-    return {
-        "encoding": source.encoding,
-        "delimiter": source.delimiter,
-        "key": proposed_key(proposed),
-        "columns": [
-            {
-                "header": each.header,
-                "samples": cells.drop_nulls()
-                .unique(maintain_order=True)
-                .head(SAMPLES)
-                .str.strip_prefix("\0")
-                .to_list(),
-                "property": each.reference or None,
-                "type": _kind_of(each, batch, cells, source, schema) if each.reference else None,
-                "isNew": bool(each.reference) and schema.get(each.reference) is None,
-                **({"remark": each.remark} if each.remark else {}),
-            }
-            for each, cells in zip(proposed, batch.cells, strict=True)
-        ],
-    }
+    columns = [_sampled(*each, batch, source, schema) for each in zip(proposed, batch.cells, strict=True)]
+    return Head(source.encoding, source.delimiter, proposed_key(proposed), columns, len(batch))
 
 
-def _kind_of(proposal: Proposal, batch: Batch, cells: pl.Series, source: Source, schema: Schema) -> Kind:
-    if known := schema.get(proposal.reference):
-        return known.kind
+def _sampled(proposal: Proposal, cells: pl.Series, batch: Batch, source: Source, schema: Schema) -> Sampled:
     guess = Guess()
     guess.take(batch.lines, cells, schema.zone)
-    return source.kinds.get(proposal.header, guess.kind())
+    different = cells.drop_nulls().unique(maintain_order=True).head(SAMPLES)
+    says_itself = source.kinds.get(proposal.header)
+    return Sampled(
+        proposal,
+        different.str.strip_prefix("\0").to_list(),
+        says_itself or guess.kind(),
+        None if says_itself else guess.doubt(proposal.header),
+        guess.counts.total(),
+    )
 
 
 def check_plan(job: ImportJob, file: BinaryIO) -> None:
@@ -106,7 +140,8 @@ def check_plan(job: ImportJob, file: BinaryIO) -> None:
 
 def _plan(source: Source, job: ImportJob) -> Plan:
     options, schema = importjobs.options_of(job), properties.schema(job.workspace)
-    return plan(source.header(), options.key, options.mapping, schema, options.policies, options.dates)
+    how = (options.policies, options.dates, options.types)
+    return plan(source.header(), options.key, options.mapping, schema, *how)
 
 
 # --- the first reading ------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ KEYS = ("externalId", "email", "phone")
 ID = "_id"  # of a contact, in what we export
 NONE: Mapping[str, str] = MappingProxyType({})
 LEFT_OUT = "-"  # as a target: the column is not imported
+TYPES = (Kind.TEXT, Kind.NUMBER, Kind.BOOLEAN, Kind.DATE, Kind.LIST)  # that a new property can be given
 
 _PREFIXES = {CUSTOM: CUSTOM, "attributes.": CUSTOM, "properties.": CUSTOM, TAG: TAG}
 _NAMES = ("firstName", "lastName")
@@ -42,11 +43,7 @@ class Column:
     is_new: bool = False  # a property that nobody has yet
     pattern: str = ""  # how its dates are written, where that is another way than ours
     policy: Policy = Policy.OVERWRITE
-
-    @property
-    def is_guessed(self) -> bool:
-        """Whether its cells decide its kind."""
-        return self.is_new and not self.pattern and self.policy is not Policy.APPEND
+    is_guessed: bool = False  # its cells decide its kind
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -87,21 +84,26 @@ def plan(
     schema: Schema,
     policies: Mapping[str, str] = NONE,
     dates: Mapping[str, str] = NONE,
+    types: Mapping[str, str] = NONE,
 ) -> Plan:
     """Settle where each column goes: `mapping` from header to target counts before the header's own name.
 
     A target is a built-in, customProperties.x, substitutionTags.x, a bare custom name, or - to leave a column out.
-    `policies` and `dates` are by header as well. Raises Invalid with everything that is wrong.
+    `policies`, `dates` and `types`, of new properties, are by header as well. Raises Invalid with everything wrong.
     """
     key, mapping = header_name(key), {header_name(header): target for header, target in mapping.items()}
-    policies, dates = ({header_name(header): each for header, each in given.items()} for given in (policies, dates))
-    problems = [*_header_problems(headers), *_unknown_columns(headers, key, mapping, policies, dates)]
+    policies, dates, types = (
+        {header_name(header): each for header, each in given.items()} for given in (policies, dates, types)
+    )
+    named = {"map": mapping, "policy": policies, "date": dates, "type": types}
+    problems = [*header_problems(headers), *_unknown_columns(headers, key, named)]
     targets = dict.fromkeys(_of_an_export(headers, key), LEFT_OUT) | mapping
     columns = []
     for header in headers:
         try:
             column = _column(header, targets.get(header), schema, is_key=header == key)
-            columns.append(_treated(column, policies.get(header, ""), dates.get(header, ""), is_key=header == key))
+            how = (policies.get(header, ""), dates.get(header, ""), types.get(header, ""))
+            columns.append(_treated(column, *how, is_key=header == key))
         except Refused as error:
             if header:
                 problems.append(Problem(f"column {header}", str(error)))
@@ -128,23 +130,35 @@ def _of_an_export(headers: Sequence[str], key: str) -> set[str]:
     return read_only & set(headers) if ID in headers and key != ID else set()
 
 
-def _treated(column: Column, policy: str, pattern: str, *, is_key: bool) -> Column:
+def _treated(column: Column, policy: str, pattern: str, kind: str, *, is_key: bool) -> Column:
     """With what is to be done with its cells. Raises Refused."""
     if policy and policy not in tuple(Policy):
         raise Refused(f"has no policy {policy}; choose {listed(Policy)}")
     if is_key and policy and policy != Policy.OVERWRITE:
         raise Refused("is the key, which is always overwritten")
-    if policy == Policy.APPEND and not (column.kind is Kind.LIST or column.is_new):
+    column = _typed(column, kind)
+    if policy == Policy.APPEND and not (column.kind is Kind.LIST or column.is_guessed):
         raise Refused(f"is a {column.kind}; only to lists can be appended")
     if pattern:
         datepatterns.compiled(pattern)
-        if not (column.kind is Kind.DATE or column.is_new):
+        if not (column.kind is Kind.DATE or column.is_guessed):
             raise Refused(f"is a {column.kind}, so its cells are not read as dates")
-    kind = Kind.LIST if policy == Policy.APPEND else Kind.DATE if pattern else column.kind
-    return replace(column, kind=kind, pattern=pattern, policy=Policy(policy or Policy.OVERWRITE))
+    decided = Kind.LIST if policy == Policy.APPEND else Kind.DATE if pattern else column.kind
+    is_guessed = column.is_guessed and not pattern and policy != Policy.APPEND
+    how = Policy(policy or Policy.OVERWRITE)
+    return replace(column, kind=decided, pattern=pattern, policy=how, is_guessed=is_guessed)
 
 
-def _header_problems(headers: Sequence[str]) -> Iterator[Problem]:
+def _typed(column: Column, kind: str) -> Column:
+    """With the kind that somebody gives to a new property. Raises Refused."""
+    if kind and kind not in TYPES:
+        raise Refused(f"cannot have the type {kind}; choose {listed(TYPES)}")
+    if kind and not column.is_new and kind != column.kind:
+        raise Refused(f"is a {column.kind} already; only a new property can be given a type")
+    return replace(column, kind=Kind(kind) if kind else column.kind, is_guessed=column.is_new and not kind)
+
+
+def header_problems(headers: Sequence[str]) -> Iterator[Problem]:
     for place, header in enumerate(headers, 1):
         if not header:
             yield Problem("header", f"column {place} has no name")
@@ -153,13 +167,11 @@ def _header_problems(headers: Sequence[str]) -> Iterator[Problem]:
             yield Problem("header", f"{times} columns are called {header}")
 
 
-def _unknown_columns(
-    headers: Sequence[str], key: str, mapping: Mapping[str, str], policies: Mapping[str, str], dates: Mapping[str, str]
-) -> Iterator[Problem]:
+def _unknown_columns(headers: Sequence[str], key: str, named: Mapping[str, Mapping[str, str]]) -> Iterator[Problem]:
     known = tuple(filter(None, headers))
     if key not in known:
         yield Problem("key", f"there is no column {key or 'without a name'}; there are {', '.join(known)}", known)
-    for path, given in (("map", mapping), ("policy", policies), ("date", dates)):
+    for path, given in named.items():
         for header in given:
             if header not in known:
                 yield Problem(path, f"there is no column {header or 'without a name'}", known)
@@ -172,7 +184,7 @@ def meaning(target: str, schema: Schema) -> str:
             return _own_reference(meaning, target.removeprefix(prefix), schema)
     if target in BUILTIN:
         if not BUILTIN[target].writable:
-            raise Refused(f"{target} cannot be set by anybody; map the column to another name, or to - to leave it out")
+            raise Refused(f"{target} cannot be set by anybody; map the column to another name, or leave it out (-)")
         return target
     if schema.get(CUSTOM + target) is None and (alike := _LOOSELY.get(_loose(target))):
         return alike
@@ -181,8 +193,10 @@ def meaning(target: str, schema: Schema) -> str:
 
 def _own_reference(prefix: str, name: str, schema: Schema) -> str:
     name = clean(name).strip()
+    if not name:
+        raise Refused(f"goes to a {'substitution tag' if prefix == TAG else 'property'} without a name")
     if prefix == TAG:
-        if not 0 < len(name) <= properties.LONGEST_NAME:
+        if len(name) > properties.LONGEST_NAME:
             raise Refused(f"a substitution tag has 1 to {properties.LONGEST_NAME} characters")
         return TAG + name
     return CUSTOM + (name if schema.get(CUSTOM + name) else properties.check_name(name))
@@ -210,7 +224,7 @@ def _same_targets(columns: Iterable[Column]) -> Iterator[Problem]:
     for column in columns:
         other = first.setdefault(column.reference, column.header)
         if column.reference and other != column.header:
-            advice = "map one of them to another property, or to - to leave it out"
+            advice = "map one of them to another property, or leave it out (-)"
             yield Problem(f"column {column.header}", f"goes to {column.reference}, as {other} does; {advice}")
 
 

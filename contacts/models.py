@@ -249,6 +249,7 @@ class ImportJob(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = "import"
         ordering = ["-id"]
         indexes = [models.Index(fields=["workspace", "-id"], name="import_job_in_workspace")]
         constraints = [

@@ -59,6 +59,15 @@ def run_import(context: JobContext, job_id: str) -> None:
         raise
 
 
+def start(job: ImportJob) -> None:
+    """Check what can be checked at once, and have an import run as its options say. Raises Invalid, Conflict."""
+    with uploads.opened(job) as file:
+        imports.check_plan(job, file)
+    with transaction.atomic():
+        importjobs.settle(job, ImportState.WAITING)
+        enqueue(job)
+
+
 def enqueue(job: ImportJob) -> None:
     """Have a waiting import run by a worker. In the caller's transaction, so that both are there or neither.
 

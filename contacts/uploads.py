@@ -4,14 +4,30 @@ import hashlib
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
+from django.conf import settings
+from django.core.files.uploadhandler import FileUploadHandler
 from django.db.models.functions import Now
 
 from contacts.models import ImportJob, ImportPart, ImportState
 from workspaces.models import Workspace
 
 PART = 2**20  # bytes
+BLOCK = 64 * 1024  # bytes read of a body at once
+
+
+class TooLarge(Exception):
+    """The file has more bytes than one that is imported may have."""
+
+    def __init__(self) -> None:
+        super().__init__(f"The file is larger than {settings.IMPORT_LIMIT // 2**20} MB.")
+
+
+def check_length(length: str) -> None:
+    """By what a body says of itself before it comes. Raises TooLarge."""
+    if length.isdigit() and int(length) > settings.IMPORT_LIMIT + 2**20:  # a form has more to it than the file
+        raise TooLarge
 
 
 def begin(workspace: Workspace, started_by: str) -> ImportJob:
@@ -19,7 +35,7 @@ def begin(workspace: Workspace, started_by: str) -> ImportJob:
 
 
 class Upload:
-    """Takes a file in, piece by piece, and holds no more than a part of it."""
+    """Takes a file in, piece by piece, and holds no more than a part of it. Raises TooLarge."""
 
     def __init__(self, job: ImportJob) -> None:
         self.job, self.size, self.number = job, 0, 0
@@ -28,6 +44,8 @@ class Upload:
 
     def take(self, data: bytes) -> None:
         self.size += len(data)
+        if self.size > settings.IMPORT_LIMIT:
+            raise TooLarge
         self._digest.update(data)
         self._held += data
         while len(self._held) >= PART:
@@ -46,6 +64,29 @@ class Upload:
         ImportPart.objects.create(job=self.job, number=self.number, data=data)
         ImportJob.objects.filter(pk=self.job.pk).update(updated_at=Now())  # still coming
         self.number += 1
+
+
+class FormHandler(FileUploadHandler):
+    """Puts a file of a form where it is to be kept, as it comes."""
+
+    chunk_size = BLOCK
+
+    def __init__(self, upload: Upload) -> None:
+        super().__init__()
+        self.upload, self.files = upload, 0
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self.files += 1
+        self.upload.job.file_name = (self.file_name or "")[:255]
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        if self.files == 1:
+            self.upload.take(raw_data)
+        return None
+
+    def file_complete(self, file_size: int) -> Any:
+        return None
 
 
 class _Parts(io.RawIOBase):

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "workspaces",
     "django.contrib.admin",
     "django.contrib.auth",
+    "django.contrib.postgres",  # whose fields contacts have; Django 6.1 asks for it
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
@@ -164,6 +165,7 @@ SIMPLE_JWT = {
 # A request body larger than this is refused with 413. In bytes.
 BODY_LIMIT = environment.number("SEGMENTER_BODY_LIMIT_MB", 32, least=1) * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the import wizard asks several things of each column of a file
 
 # A file to be imported that is larger than this is refused with 413. In bytes.
 IMPORT_LIMIT = environment.number("SEGMENTER_IMPORT_LIMIT_MB", 2_048, least=1) * 1024 * 1024

@@ -1,10 +1,12 @@
 """What is going on in a workspace: how many contacts, which segments with how many people, and whether all is well."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from contacts import worker
-from contacts.models import ContactMark
+from django.db.models import Q
+
+from contacts import importjobs, worker
+from contacts.models import ContactMark, ImportJob, ImportState
 from contacts.refresh import SnapshotBusy
 from contacts.values import local_day, milliseconds
 from segments import audience, growth, listing
@@ -17,6 +19,7 @@ from segments.rules.tree import All, Condition
 from workspaces.models import Workspace
 
 MOST_SEGMENTS = 12  # those changed last
+MOST_IMPORTS, FAILED_LATELY = 3, timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Overview:
     waiting: int  # contacts written that are not in the columns yet; they are counted all the same
     has_key: bool
     worker: str  # when one was last seen, in words; empty where there is none
+    imports: list[ImportJob]  # that go on, or have failed lately
     span = SPAN  # days, of trends
 
     @property
@@ -47,7 +51,9 @@ def overview(workspace: Workspace, now: datetime) -> Overview:
     segments = [(segment, told[segment.pk], trends[segment.pk]) for segment in latest]
     waiting = ContactMark.objects.filter(workspace_id=workspace.pk).values("contact_id").distinct().count()
     day = str(local_day(milliseconds(now), workspace.zone))
-    rest = segments, live.count(), waiting, workspace.api_keys.usable(now).exists(), _seen(worker.last_seen(), now)
+    seen = _seen(worker.last_seen(), now)
+    has_key, imports = workspace.api_keys.usable(now).exists(), _imports(workspace, now)
+    rest = segments, live.count(), waiting, has_key, seen, imports
     try:
         everybody, today = audience.several(workspace, [Wanted(All()), Wanted(Condition("createdAt", "on", day))])
     except SnapshotBusy:
@@ -60,3 +66,8 @@ def _seen(worker: datetime | None, now: datetime) -> str:
         return ""
     seconds = max(round((now - worker).total_seconds()), 0)
     return f"{seconds:,} s ago" if seconds < 120 else f"{seconds // 60:,} minutes ago"
+
+
+def _imports(workspace: Workspace, now: datetime) -> list[ImportJob]:
+    failed = Q(state__in=(ImportState.FAILED, ImportState.STOPPED), updated_at__gt=now - FAILED_LATELY)
+    return list(workspace.imports.filter(Q(state__in=importjobs.GOING) | failed).order_by("-id")[:MOST_IMPORTS])

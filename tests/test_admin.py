@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import asdict
 from datetime import timedelta
 
 import pytest
@@ -13,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pyroaring import BitMap64
 
-from contacts import properties, upserts
-from contacts.models import Contact, Property, SubstitutionTag
+from contacts import properties, uploads, upserts
+from contacts.importjobs import Options
+from contacts.models import Contact, ImportJob, Property, SubstitutionTag
 from contacts.values import Kind
 from segments import audience, drafts
 from segments.drafts import By, Draft
@@ -38,6 +40,7 @@ MAY = {
     "workspaces.workspace": ("bo", "bo"),
 }
 DJANGOS_OWN = {"auth.user", "auth.group"}
+PAGES_OF_THEIR_OWN = {"contacts.importjob"}  # tests/test_import_pages.py
 STRANGERS = re.compile("rival|mallory", re.IGNORECASE)  # what stands in everything of the other workspace
 PEOPLE = ["gus", "ana", "bo", "mallory", "root"]
 
@@ -71,12 +74,29 @@ def furnish(workspace, word, member):
         "segments.segment": segment,
         "contacts.contact": contact,
         "segments.pin": pin,
+        "contacts.importjob": checked_import(workspace, f"{word}.csv"),
         "contacts.substitutiontag": workspace.substitution_tags.get(),
         "contacts.property": workspace.properties.get(),
         "workspaces.apikey": ApiKey.objects.issue(workspace, f"{word} key", "read")[0],
         "workspaces.member": member,
         "workspaces.workspace": workspace,
     }
+
+
+def checked_import(workspace, name):
+    """One that was tried out and could be started, with a row that would not be taken."""
+    content = f"id,{name}\n1,a\n2,b,c\n".encode()
+    job = uploads.begin(workspace, name)
+    job.file_name, job.options = name, asdict(Options(key="id"))
+    upload = uploads.Upload(job)
+    upload.take(content)
+    upload.finish()
+    ImportJob.objects.filter(pk=job.pk).update(
+        state="checked", options=job.options, dry_run=True, rows=2, position=2, created=1, rejected=1
+    )
+    job.rejects.create(text=f"3,,{name},has 3 cells\r\n")
+    job.refresh_from_db()
+    return job
 
 
 @pytest.fixture
@@ -138,7 +158,7 @@ def bitmaps(segment):
 
 def test_every_registered_model_is_looked_at_here():
     registered = {model._meta.label_lower for model in admin.site._registry}
-    assert registered == MAY.keys() | DJANGOS_OWN
+    assert registered == MAY.keys() | DJANGOS_OWN | PAGES_OF_THEIR_OWN
 
 
 @pytest.mark.parametrize("kind", MAY)
@@ -203,7 +223,7 @@ def test_the_index_lists_what_a_person_may_open(browser, ours):
         return {model["object_name"] for app in response.context["app_list"] for model in app["models"]}
 
     assert listed("gus") == {"Contact", "Segment"}
-    assert listed("ana") == {"Contact", "Segment", "Pin", "SubstitutionTag"}
+    assert listed("ana") == {"Contact", "ImportJob", "Segment", "Pin", "SubstitutionTag"}
     assert listed("bo") == listed("ana") | {"Property", "ApiKey", "Member", "Workspace"}
     assert listed("root") == listed("bo") | {"User", "Group"}
 

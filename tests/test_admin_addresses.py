@@ -15,7 +15,7 @@ from django.db import models
 from django.test import Client
 from django.urls import get_resolver
 
-from contacts.models import Contact, Property, SubstitutionTag
+from contacts.models import Contact, ImportJob, Property, SubstitutionTag
 from segments.models import Pin, Segment
 from tests.test_admin import STRANGERS, browser, ours, staff, theirs  # noqa: F401
 from workspaces.models import ApiKey, Member, Workspace
@@ -29,6 +29,7 @@ OF_THE_SHOP = "gus ana bo"
 MODELS = {
     "segments/segment": (OF_THE_SHOP, "ana bo", "ana bo"),
     "contacts/contact": (OF_THE_SHOP, "ana bo", "ana bo"),
+    "contacts/importjob": ("ana bo", "ana bo", ""),
     "segments/pin": ("ana bo", "ana bo", "ana bo"),
     "contacts/substitutiontag": ("ana bo", "ana bo", "ana bo"),
     "contacts/property": ("bo", "bo", "bo"),
@@ -52,6 +53,7 @@ def crud(model, looks, adds, deletes):
     }
 
 
+_IMPORT = "contacts/importjob/<str:import_id>"
 _LIVE = "segments/segment/live/<str:workspace_id>"
 SPECIAL = {
     "": EVERYBODY,
@@ -66,6 +68,8 @@ SPECIAL = {
     "(?P<url>.*)$": "",
     "workspaces/apikey/<int:key_id>/revoke/": "bo",
     "contacts/property/<int:property_id>/type/": "bo",
+    **{f"{_IMPORT}/{name}/": "ana bo" for name in ["file", "columns", "check", "run", "done", "progress", "rejects"]},
+    f"{_IMPORT}/cancel/": "",  # by POST alone
     "contacts/contact/export/": EVERYBODY,  # each of their own workspace
     "contacts/contact/pin/": "ana bo mallory",
     "contacts/contact/<int:contact_id>/why/<str:segment_id>/": OF_THE_SHOP,
@@ -110,6 +114,7 @@ def furnished(held, user):
     return {
         "<path:object_id>": by_model | {"auth/user": user.pk, "auth/group": group.pk},
         "<int:key_id>": held["workspaces.apikey"].pk,
+        "<str:import_id>": held["contacts.importjob"].pk,
         "<int:property_id>": held["contacts.property"].pk,
         "<int:contact_id>": contact.pk,
         "<str:segment_id>": segment.pk,
@@ -214,7 +219,7 @@ def plain(asked):
 def everything(workspace):
     """All rows that belong to a workspace, of every model of the admin."""
     paths = {Pin: "segment__workspace", Workspace: "pk"}
-    kinds = (Segment, Contact, Pin, SubstitutionTag, Property, ApiKey, Member, Workspace)
+    kinds = (Segment, Contact, ImportJob, Pin, SubstitutionTag, Property, ApiKey, Member, Workspace)
     return {
         kind: list(kind.objects.filter(**{paths.get(kind, "workspace"): workspace.pk}).order_by("pk").values())
         for kind in kinds

@@ -149,7 +149,8 @@ class Screen:
             try:
                 return holds(driver)
             except Exception as error:
-                if "no such element" in str(error).lower():
+                # The second is what the driver says where a page is replaced while it looks.
+                if any(words in str(error) for words in ("no such element", "does not belong to the document")):
                     return False
                 raise
 

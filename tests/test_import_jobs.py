@@ -518,20 +518,53 @@ def test_dates_are_read_as_the_pattern_of_their_column_says(shop, pattern, cell,
 @pytest.mark.parametrize(("cells", "words"), [
     (["03/04/2024", "05/06/2024"], "as dd/MM/yyyy or MM/dd/yyyy?"),
     (["13/04/2024", "05/06/2024"], "as dd/MM/yyyy,"),
-    (["3.4.2024", "5.13.2024"], "as MM.dd.yyyy,"),
+    (["3.4.2024", "5.13.2024"], "as MM.dd.yyyy, as line 3 '5.13.2024'"),
 ])  # fmt: skip
 def test_days_whose_order_is_not_told_become_text_with_a_remark_and_are_never_guessed(shop, cells, words):
     job = imported(shop, "id,since\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells)))
     assert Property.objects.get().type == "text"
     [remark] = job.plan["remarks"]
     assert words in remark
-    assert "--date" in remark
+    assert "say that its days are written as" in remark
 
 
 @pytest.mark.parametrize("cells", [["03/04/2024", "x"], ["99/99/2024"], ["03/04/24"]])
 def test_what_only_looks_a_little_like_days_is_not_remarked_on(shop, cells):
     job = imported(shop, "id,since\n" + "".join(f"{n},{cell}\n" for n, cell in enumerate(cells)))
     assert job.plan["remarks"] == []
+
+
+# --- types that somebody gives ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "cells", "kept", "rejected"), [
+    ("text", "7,8", ["7", "8"], 0),
+    ("number", "7,n/a", [7], 1),
+    ("boolean", "true,maybe", [True], 1),
+    ("date", "2024-03-04,soon", ["2024-03-04"], 1),
+    ("list", "a;b,c", [["a", "b"], ["c"]], 0),
+])  # fmt: skip
+def test_a_new_property_has_the_type_that_it_is_given_whatever_its_cells_look_like(shop, kind, cells, kept, rejected):
+    content = "id\tx\n" + "".join(f"{number}\t{cell}\n" for number, cell in enumerate(cells.split(",")))
+    job = imported(shop, content, types={"x": kind})
+    assert Property.objects.get().type == kind
+    assert job.rejected == rejected
+    assert [one.custom["x"] for one in Contact.objects.order_by("external_id")] == kept
+
+
+@pytest.mark.parametrize(("fields", "path", "words"), [
+    ({"types": {"x": "opaque"}}, "column x", "cannot have the type opaque; choose text"),
+    ({"types": {"y": "text"}}, "type", "there is no column y"),
+    ({"types": {"spend": "text"}}, "column spend", "is a number already"),
+    ({"types": {"x": "text"}, "dates": {"x": "dd/MM/yyyy"}}, "column x", "is a text, so its cells are not read as dates"),
+    ({"types": {"x": "text"}, "policies": {"x": "append"}}, "column x", "is a text; only to lists"),
+    ({"types": "text"}, "types", "give an object of column and text"),
+])  # fmt: skip
+def test_a_type_that_cannot_be_is_refused(api, shop, fields, path, words):
+    Property.objects.create(workspace=shop, name="spend", type="number")
+    answer = send(api, shop, "id,x,spend\n1,a,2\n", key="id", **fields)
+    assert answer.status_code == 400
+    assert any(each["path"] == path and words in each["message"] for each in answer.json()["problems"]), answer.content
 
 
 # --- every kind of file --------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ admin.site.site_header = admin.site.site_title = admin.site.index_title = "Segme
 ROLES: dict[str, tuple[Role, Role]] = {
     "segments.segment": (Role.GUEST, Role.AGENT),
     "contacts.contact": (Role.GUEST, Role.AGENT),
+    "contacts.importjob": (Role.AGENT, Role.AGENT),
     "segments.pin": (Role.AGENT, Role.AGENT),
     "contacts.substitutiontag": (Role.AGENT, Role.AGENT),
     "contacts.property": (Role.ADMIN, Role.ADMIN),

@@ -310,6 +310,7 @@ OPERATIONS: dict[str, Operation] = {
             mapping={**OBJECT, "description": "Column to property; - leaves it out."},
             policies={**OBJECT, "description": "Column to overwrite, keep or append."},
             dates={**OBJECT, "description": "Column to a form like dd/MM/yyyy."},
+            types={**OBJECT, "description": "Column to the type of its new property, if its cells shall not decide."},
             encoding=TEXT,
             delimiter=TEXT,
             format={"enum": ["csv", "ndjson"]},

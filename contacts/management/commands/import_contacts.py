@@ -15,7 +15,7 @@ from contacts.csvfile import Skipped
 from contacts.guesses import Undated
 from contacts.importjobs import FORMATS, Options, Outcome, format_of
 from contacts.imports import Survey, Watcher
-from contacts.mapping import KEYS, Column, Plan, Policy
+from contacts.mapping import KEYS, TYPES, Column, Plan, Policy
 from contacts.models import ImportJob
 from contacts.schema import CUSTOM
 from workspaces.commands import find_workspace, refuse, refuse_problems, rejects_file
@@ -53,6 +53,9 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--date", action="append", default=[], metavar="COLUMN=PATTERN", help="how its dates look, like dd/MM/yyyy"
+        )
+        parser.add_argument(
+            "--type", action="append", default=[], metavar="COLUMN=TYPE", help=f"of its new property: {listed(TYPES)}"
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, and write nothing")
         parser.add_argument("--resume", metavar="IMPORT", help="go on with an import that was interrupted or tried out")
@@ -107,6 +110,7 @@ def _job(options: dict[str, Any]) -> Iterator[tuple[ImportJob, BinaryIO]]:
         mapping=pairs("--map", options["map"]),
         policies=pairs("--policy", options["policy"]),
         dates=pairs("--date", options["date"]),
+        types=pairs("--type", options["type"]),
         encoding=options["encoding"],
         delimiter={"tab": "\t", "\\t": "\t"}.get(options["delimiter"], options["delimiter"]),
         format=options["format"] or format_of(options["file"]),
@@ -146,6 +150,7 @@ EXAMPLES = {
     "--map": "COLUMN=PROPERTY, or COLUMN=- to leave the column out",
     "--policy": f"COLUMN=POLICY, with {listed(Policy)}",
     "--date": "COLUMN=PATTERN, like Since=dd/MM/yyyy",
+    "--type": "COLUMN=TYPE, like Postcode=text",
 }
 
 
