@@ -419,7 +419,7 @@ class SegmentAdmin(ScopedAdmin):
             "choices": choices_now,
             "live": f"{reverse('admin:segments_segment_changelist')}live/",
             "contacts": reverse("admin:contacts_contact_changelist"),
-            "importing": reverse("admin:index"),
+            "importing": reverse("admin:contacts_importjob_add"),
             "segment": obj and obj.pk,
             "workspace": obj and obj.workspace_id,
         }

@@ -86,7 +86,10 @@ def test_without_contacts_the_way_to_import_them_is_shown(ana, people):  # noqa:
     ana.open("/admin/segments/segment/add/")
     ana.sees("This workspace has no contacts yet, so every rule counts 0.", ".seg-count")
     shown = ana.css(".seg-importing")
-    assert (shown.text, shown.get_attribute("href").endswith(f"/admin/?workspace={people.pk}")) == (
+    assert (
+        shown.text,
+        shown.get_attribute("href").endswith(f"/admin/contacts/importjob/add/?workspace={people.pk}"),
+    ) == (
         "Import contacts",
         True,
     )
