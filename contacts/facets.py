@@ -17,6 +17,7 @@ from contacts import columns, extract
 from contacts.columns import ID
 from contacts.schema import PropertyType
 from contacts.snapshot import Layer, Reading
+from contacts.texts import Texts
 from contacts.values import Kind, as_text, day_start, fold, is_day, is_missing, iso, local_day, milliseconds, span
 
 # Layers of a reading, each with the mask of those of its people who are meant; of hidden rows it may say anything.
@@ -35,7 +36,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Facets:
-    """`values`: the most frequent ones; `distinct`: how many there are in all; `known` + `missing`: everybody."""
+    """`values`: the most frequent ones; `distinct`: how many were to choose from; `known` + `missing`: everybody."""
 
     values: list[Value]
     distinct: int
@@ -51,14 +52,11 @@ def facets(
     The layers must hold the property's column.
     """
     people = visible(people)
-    counted = _counted(people, type_)
-    distinct = len(counted)
-    if containing:
-        counted = counted.filter(pl.col("value").cast(pl.String).str.contains(fold(containing), literal=True))
+    counted = _counted(people, type_, fold(containing))
     top = _top(counted, limit)
     spelled = _spelled(workspace_id, people, type_, zone, top["value"])
     values = [Value(spelling, count) for spelling, count in zip(spelled, top["count"], strict=True)]
-    return Facets(values, distinct, *_known_and_missing(people, type_))
+    return Facets(values, len(counted), *_known_and_missing(people, type_))
 
 
 def _top(counted: pl.DataFrame, limit: int) -> pl.DataFrame:
@@ -67,7 +65,9 @@ def _top(counted: pl.DataFrame, limit: int) -> pl.DataFrame:
         return counted
     least = counted["count"].top_k(limit).min()
     more, equal = counted.filter(pl.col("count") > least), counted.filter(pl.col("count") == least)
-    equal = equal.bottom_k(limit - len(more), by="value").sort("value")
+    if not equal["value"].flags["SORTED_ASC"]:  # else what follows has nothing to do
+        equal = equal.bottom_k(limit - len(more), by="value")
+    equal = equal.sort("value").head(limit - len(more))
     return pl.concat([more.sort(["count", "value"], descending=[True, False]), equal])
 
 
@@ -107,24 +107,41 @@ def _values(people: People, type_: PropertyType) -> pl.Series:
     return pl.concat([columns.nothing(type_.kind, 0), *parts])
 
 
-def _counted(people: People, type_: PropertyType) -> pl.DataFrame:
-    """Each value, as columns hold it, and how many people have it (`count`)."""
+def _counted(people: People, type_: PropertyType, containing: str) -> pl.DataFrame:
+    """Each value in which a text occurs, as columns hold it, and how many people have it (`count`)."""
     nobody = pl.DataFrame(schema={"value": _dtype(type_.kind), "count": pl.UInt32})
-    parts = [_counted_in(layer, mask, type_) for layer, mask in people] or [nobody]
-    if len(parts) == 1 and type_.kind is not Kind.LIST:
-        return parts[0]
-    return pl.concat(parts).group_by("value").agg(pl.col("count").sum())
+    parts = [_counted_in(layer, mask, type_, containing) for layer, mask in people] or [nobody]
+    if type_.kind is Kind.LIST:
+        return _summed(pl.concat(parts))
+    most, *others = sorted(parts, key=len, reverse=True)
+    if not others:
+        return most
+    # The layers behind the first are small: a million values of one of them are not grouped for a few of another.
+    fewer = pl.concat(others)
+    twice = most["value"].is_in(fewer["value"].implode())
+    return pl.concat([most.filter(~twice), _summed(pl.concat([most.filter(twice), fewer]))])
+
+
+def _summed(counted: pl.DataFrame) -> pl.DataFrame:
+    return counted.group_by("value").agg(pl.col("count").sum())
 
 
 def _dtype(kind: Kind) -> pl.DataType:
     return pl.String() if kind is Kind.LIST else columns.DTYPES[kind]
 
 
-def _counted_in(layer: Layer, mask: pl.Series, type_: PropertyType) -> pl.DataFrame:
+def _counted_in(layer: Layer, mask: pl.Series, type_: PropertyType, containing: str) -> pl.DataFrame:
+    if (texts := _texts(layer, type_)) is not None:
+        return texts.counted(mask & texts.contain(containing) if containing else mask)
     held = layer.frame[type_.reference].alias("value").filter(mask).drop_nulls()
     # Equal values first, what they stand for after that: a million lists are of a few kinds.
     counted = held.value_counts(name="count")
-    return _items(_plain(counted, type_.kind), type_.kind)
+    found = _items(_plain(counted, type_.kind), type_.kind)
+    return found.filter(pl.col("value").cast(pl.String).str.contains(containing, literal=True)) if containing else found
+
+
+def _texts(layer: Layer, type_: PropertyType) -> Texts | None:
+    return layer.texts(type_.reference) if type_.kind is Kind.TEXT else None
 
 
 def _plain(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
@@ -146,7 +163,7 @@ def _spelled(
     workspace_id: str, people: People, type_: PropertyType, zone: tzinfo, values: pl.Series
 ) -> list[str | float | bool]:
     """Each value as most of a few people who have it write it: columns hold texts folded and days as instants."""
-    if type_.kind not in _SPELLINGS:
+    if type_.kind not in _SPELLINGS or values.is_empty():
         return [_as_it_is(type_.kind, value) for value in values]
     holders = _holders(people, type_, values)
     texts = extract.texts(workspace_id, type_, [id_ for ids in holders.values() for id_ in ids])
@@ -164,6 +181,9 @@ def _holders(people: People, type_: PropertyType, values: pl.Series) -> dict[Any
     found: dict[Any, list[int]] = {value: [] for value in values}
     for layer, mask in people:
         held = layer.frame.select(ID, pl.col(type_.reference).alias("value"))
+        if (texts := _texts(layer, type_)) is not None:  # one of many is rare: looked up, it is not scanned for
+            held = held.filter(mask & texts.are(values.to_list()))
+            mask = pl.repeat(True, len(held), eager=True)
         for start in range(0, len(held), _STRIDE):
             wanted = [value for value, ids in found.items() if len(ids) < EXAMPLES]
             if not wanted:

@@ -1,4 +1,4 @@
-"""Search a column of many distinct texts by keys worked out once instead of comparing every text each time."""
+"""Search and count a column of many distinct texts by keys worked out once instead of comparing all texts each time."""
 
 import functools
 import operator
@@ -75,6 +75,16 @@ class Texts:
         mask[alike] = _COMPARISONS[symbol](self.column.gather(alike), text).fill_null(False).to_numpy()
         return pl.Series(mask)
 
+    def counted(self, among: pl.Series) -> pl.DataFrame:
+        """Each text that some of these rows hold (`value`, ascending), and how many of them hold it (`count`)."""
+        order, starts = self._groups()
+        if not len(starts):
+            return pl.DataFrame(schema={"value": pl.String, "count": pl.UInt32})
+        counts = np.add.reduceat(among.to_numpy()[order].view(np.uint8), starts, dtype=np.uint32)
+        held = np.flatnonzero(counts)
+        values = self.column.gather(order[starts[held]]).set_sorted()
+        return pl.DataFrame({"value": values, "count": counts[held]})
+
     def _at_an_end(self, name: str, text: str, end: bytes, check: Callable[[pl.Series], pl.Series]) -> pl.Series:
         places = range(0, min(len(end), _MOST_KEYS * _WIDTH), _WIDTH)
         found = (self._has(name, place, end[place : place + _WIDTH]) for place in places)
@@ -105,6 +115,17 @@ class Texts:
 
         hashes, order = self._kept(["hashes", "order"], make)
         return hashes.to_numpy(), order.to_numpy()
+
+    def _groups(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """The rows that hold a text, in order of the texts, and where in that order each different one begins."""
+
+        def make() -> list[pl.Series]:
+            order = self.column.arg_sort(nulls_last=True).head(len(self.column) - self.column.null_count())
+            ordered = self.column.gather(order)
+            return [order, (ordered != ordered.shift()).fill_null(True).arg_true()]
+
+        order, starts = self._kept(["order of texts", "starts"], make)
+        return order.to_numpy(), starts.to_numpy()
 
     def _kept(self, names: Sequence[str], make: Callable[[], Iterable[pl.Series]]) -> list[pl.Series]:
         kept = [self.cache.get((name, self.key)) for name in names]

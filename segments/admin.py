@@ -2,7 +2,8 @@
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -13,7 +14,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.forms import BaseInlineFormSet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -30,6 +31,7 @@ from contacts.refresh import SnapshotBusy
 from contacts.values import moment_of
 from segments import (
     audience,
+    choices,
     contact_pages,
     drafts,
     explanations,
@@ -59,6 +61,8 @@ from workspaces.problems import Invalid, Problem
 SAMPLE = 10  # people
 WEEK = 7  # days
 PAGE = 50  # people
+MOST_COUNTED = 100  # conditions of a rule whose people are counted before the page is shown
+COPY = "_saveasnew"  # Django's name for the button
 
 
 # --- pins ----------------------------------------------------------------------------------------------------------
@@ -257,6 +261,12 @@ def read_rule(document: Any) -> Rule | None:
     return tree.read(document) if "version" in document else tree.read_node(document, "rule")
 
 
+# Fetched together, where the browser would come to know of one after the other.
+_MODULES = sorted(
+    f"segments/builder/{each.name}" for each in Path(__file__).parent.glob("static/segments/builder/*.js")
+)
+
+
 class SegmentList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """With what each of them says and finds, where all are of one workspace: each workspace is a pass."""
@@ -273,6 +283,7 @@ class SegmentAdmin(ScopedAdmin):
     form = SegmentForm
     only = Q(deleted_at=None)
     inlines = (PinInline,)
+    save_as = True
     readonly_fields = (
         "says",
         "people_now",
@@ -353,10 +364,21 @@ class SegmentAdmin(ScopedAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        if request.method == "POST" and object_id and COPY in request.POST:
+            request.POST = self.of_a_copy(request, object_id)  # type: ignore[assignment]
         extra = {**(extra_context or {}), "is_nav_sidebar_enabled": False}
         response = super().changeform_view(request, object_id, form_url, extra)
         wants_json = request.method == "POST" and request.headers.get("Accept") == "application/json"
         return _as_json(response) if wants_json else response
+
+    def of_a_copy(self, request: HttpRequest, object_id: str) -> QueryDict:
+        """What was sent, for a new segment beside the one of the page: its rule, and a name that is free."""
+        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=object_id)
+        posted = request.POST.copy()
+        posted["workspace"] = segment.workspace_id
+        if posted.get("name") == segment.name:
+            posted["name"] = drafts.name_of_a_copy(segment)
+        return posted
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -388,9 +410,16 @@ class SegmentAdmin(ScopedAdmin):
         """What the rule builder starts from; None for somebody who may only look."""
         if not (self.has_change_permission(request, obj) if obj else self.has_add_permission(request)):
             return None
+        choices_now = None
+        if obj:
+            with suppress(SnapshotBusy):  # then the builder asks for them itself
+                choices_now = choices.of(obj.workspace, obj)
         return {
+            "modules": _MODULES,
+            "choices": choices_now,
             "live": f"{reverse('admin:segments_segment_changelist')}live/",
             "contacts": reverse("admin:contacts_contact_changelist"),
+            "importing": reverse("admin:contacts_importjob_add"),
             "segment": obj and obj.pk,
             "workspace": obj and obj.workspace_id,
         }
@@ -538,6 +567,8 @@ def _sentence(segment: Segment) -> str:
 
 
 def _people(segment: Segment) -> str:
+    if segment.tree and sum(1 for _ in tree.conditions(segment.tree)) > MOST_COUNTED:
+        return f"Its rule has more than {MOST_COUNTED} conditions: the page of all who are in it counts them."
     found = audience.of(segment)
     at = moment_of(found.now).astimezone(segment.workspace.zone)
     return format_html(

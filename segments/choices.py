@@ -1,5 +1,6 @@
 """What the rule builder offers to choose from: properties, operators in the words of a row, values, segments."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from contacts import catalogue
@@ -7,7 +8,7 @@ from contacts.catalogue import Entry
 from contacts.models import Property
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind
-from segments import audience, usage
+from segments import audience, listing, usage
 from segments.models import Segment
 from segments.rules.operators import OPERATORS, UNITS
 from segments.rules.tree import MOST_CONDITIONS, MOST_LEVELS, All
@@ -15,6 +16,7 @@ from workspaces.models import Workspace
 
 USUAL_VALUES = 20
 MOST_SEGMENTS = 2_000
+MOST_TOLD = 10  # segments counted for whoever chooses one
 
 # Operator, and its words in a row; in front of those that are only shown where a rule has them stands a dash.
 _WORDS: dict[Kind, str] = {
@@ -82,14 +84,14 @@ def _operator(name: str, words: str, denied: bool) -> dict[str, Any]:
 
 def of(workspace: Workspace, segment: Segment | None) -> dict[str, Any]:
     """For a segment's rule, or a new one's: one that needs it cannot be named by it. Raises SnapshotBusy."""
-    circular = usage.needing(segment) if segment else set()
+    circles = usage.circles(segment) if segment else {}
     options = dict(Property.objects.filter(workspace=workspace).values_list("name", "options"))
     segments = workspace.segments.live().order_by("name", "id").values("id", "name")[:MOST_SEGMENTS]
     return {
         "workspace": {"id": workspace.pk, "name": workspace.name, "zone": workspace.timezone},
         "properties": [_property(entry, options) for entry in catalogue.read(workspace)],
         "operators": {kind.value: _operators(kind) for kind in Kind},
-        "segments": [{**each, "circular": each["id"] in circular} for each in segments],
+        "segments": [{**each, "circle": circles.get(each["id"], "")} for each in segments],
         "units": UNITS,
         "most": {"conditions": MOST_CONDITIONS, "levels": MOST_LEVELS},
     }
@@ -120,6 +122,14 @@ def values(workspace: Workspace, reference: str, text: str) -> dict[str, Any]:
     return {
         "values": [{"value": each.value, "count": each.count} for each in found.values],
         "distinct": found.distinct,
+    }
+
+
+def told(workspace: Workspace, ids: Sequence[str]) -> dict[str, Any]:
+    """Of a few segments, how many are in each and what its rule says."""
+    segments = workspace.segments.live().filter(pk__in=ids[:MOST_TOLD]).select_related("workspace")
+    return {
+        pk: {"count": each.count, "words": each.problem or each.sentence} for pk, each in listing.told(segments).items()
     }
 
 

@@ -1,6 +1,7 @@
 """Save what somebody wants a segment to be: all of it, or nothing and every reason why."""
 
 import copy
+import itertools
 from collections.abc import Mapping, Sequence
 
 from django.core.exceptions import ValidationError
@@ -170,6 +171,14 @@ def _rule(segment: Segment, draft: Draft) -> list[Problem]:
     except Invalid as error:
         problems += error.problems
     return problems
+
+
+def name_of_a_copy(segment: Segment) -> str:
+    """One that no other segment of its workspace has: VIP (copy), VIP (copy 2) and so on."""
+    numbered = (f" (copy{f' {number}' if number > 1 else ''})" for number in itertools.count(1))
+    names = (f"{segment.name[: LONGEST_NAME - len(ending)]}{ending}" for ending in numbered)
+    taken = segment.workspace.segments.live()
+    return next(name for name in names if not taken.filter(name=name).exists())
 
 
 def schema_with(schema: Schema, declares: dict[str, Kind]) -> Schema:

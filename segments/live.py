@@ -1,8 +1,9 @@
 """Answer what the rule builder asks about a rule while somebody edits it; nothing is ever saved here."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import tzinfo
 from functools import wraps
 from typing import Any, Concatenate
 
@@ -20,16 +21,17 @@ from contacts.facets import Bin
 from contacts.models import Status
 from contacts.refresh import SnapshotBusy
 from contacts.schema import PropertyType, Schema
-from contacts.values import Kind, is_day, moment_of, span
-from segments import audience, choices, explanations, narrowing
+from contacts.values import Kind, is_day, local_day, moment_of, span
+from segments import audience, choices, explanations, gone, narrowing, preview, proofs
 from segments.audience import Audience
 from segments.listing import ONLY_PINNED
 from segments.models import Segment
+from segments.narrowing import Line
 from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.check import check, find_property
 from segments.rules.explain import stored
-from segments.rules.tree import All, Rule
+from segments.rules.tree import All, Condition, Rule, write_node
 from segments.rules.words import day_in_words, minute_in_words, sentence
 from workspaces.admin import ROLES, workspaces
 from workspaces.models import Workspace
@@ -113,8 +115,15 @@ def clock(workspace: Workspace, now: int) -> str:
 @require_POST
 @answering
 def count(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    """The sentence, how many, what each line does, and what saving would change."""
+    """The sentence, how many, what each line does, what its logic proves, and what saving would change."""
     _, wanted = _asked(request, workspace)
+    try:
+        return _counted(workspace, wanted)
+    except Invalid as error:
+        raise Invalid(gone.explained(workspace, wanted.rule, error.problems)) from None
+
+
+def _counted(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
     rule, segment = wanted.rule, wanted.segment
     before = [] if segment is None else [_as_saved(segment)]
     parts = [] if rule is None else narrowing.wanted(rule)
@@ -133,8 +142,16 @@ def count(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
         "people": people.people,
         "at": clock(workspace, people.now),
         "lines": [asdict(line) for line in lines],
+        "proofs": [] if rule is None else _proofs(workspace, rule, people, lines),
         "change": _change(rest[len(parts)], people) if len(rest) > len(parts) else None,
     }
+
+
+def _proofs(workspace: Workspace, rule: Rule, people: Audience, lines: Sequence[Line]) -> list[dict[str, Any]]:
+    if not people.people:
+        return []  # of an empty workspace everything is so
+    checked, name_of = check(rule, people.schema), preview.names(workspace, rule)
+    return [asdict(each) for each in proofs.proofs(checked, lines, people.people, name_of)]
 
 
 def _as_saved(segment: Segment) -> Wanted:
@@ -192,11 +209,25 @@ def facets(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     found = audience.several(workspace, [wanted], also=[type_.reference])[0]
     if type_.kind in (Kind.NUMBER, Kind.DATE):
         histogram = found.histogram(type_.reference, BINS)
-        bars = [{"label": _interval(type_, each, workspace), "count": each.count} for each in histogram.bins]
+        bars = [
+            {
+                "label": _interval(type_, each, workspace),
+                "count": each.count,
+                "rule": _those_within(type_, each, each is histogram.bins[-1], workspace.zone),
+            }
+            for each in histogram.bins
+        ]
         return {"bars": bars, "known": histogram.known, "missing": histogram.missing, "other": 0}
     values = found.facets(type_.reference, FACETS)
-    bars = [{"label": str(each.value), "value": each.value, "count": each.count} for each in values.values]
     single = type_.kind is not Kind.LIST
+    bars = [
+        {
+            "label": str(each.value),
+            "count": each.count,
+            "rule": write_node(Condition(type_.reference, "is" if single else "includes", each.value)),
+        }
+        for each in values.values
+    ]
     other = values.known - sum(each.count for each in values.values) if single else 0
     return {"bars": bars, "known": values.known, "missing": values.missing, "other": other}
 
@@ -205,6 +236,15 @@ def _interval(type_: PropertyType, bin_: Bin, workspace: Workspace) -> str:
     if type_.kind is Kind.NUMBER:
         return f"from {bin_.start:,.10g}"
     return f"from {day_in_words(moment_of(int(bin_.start)).astimezone(workspace.zone))}"
+
+
+def _those_within(type_: PropertyType, bin_: Bin, is_last: bool, zone: tzinfo) -> dict[str, Any]:
+    """The rule of a histogram's bar. Behind the last one of numbers there is nobody."""
+    if type_.kind is Kind.DATE:
+        days = [local_day(int(end), zone).isoformat() for end in (bin_.start, bin_.end - 1)]
+        return write_node(Condition(type_.reference, "between", tuple(days)))
+    from_here = Condition(type_.reference, "at_least", bin_.start)
+    return write_node(from_here if is_last else All((from_here, Condition(type_.reference, "less_than", bin_.end))))
 
 
 @require_POST
@@ -237,12 +277,28 @@ def values(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 
 @require_GET
 @answering
+def told(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    return {"told": choices.told(workspace, request.GET.getlist("id"))}
+
+
+@require_GET
+@answering
+def copy(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    """The rule of a segment, for another one that starts from it."""
+    segment = _segment(workspace, request.GET.get("segment"))
+    if segment is None or segment.tree is None:
+        raise Invalid([Problem("segment", "this segment has no rule, only people who are pinned")])
+    return {"rule": write_node(segment.tree)}
+
+
+@require_GET
+@answering
 def suggest(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     return {"found": choices.suggested(workspace, request.GET.get("text", ""))}
 
 
 def urls() -> Iterable[URLPattern]:
-    views = (choose, values, suggest, count, people, facets, why)
+    views = (choose, values, suggest, told, copy, count, people, facets, why)
     return [
         path(f"live/<str:workspace_id>/{view.__name__}/", view, name=f"segments_live_{view.__name__}") for view in views
     ]

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
@@ -25,7 +26,7 @@ from contacts.models import Property, SubstitutionTag
 from contacts.refresh import SnapshotBusy, refresh
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind
-from segments import property_changes, versions
+from segments import gone, property_changes, versions
 from segments.models import Segment
 from segments.property_changes import Breaking, Changed, Deletion, Wanted, WouldBreak
 from segments.rendering import percent
@@ -118,6 +119,14 @@ class UsedInRules(ScopedAdmin):
         listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
         users = [each for place in sorted(dying) for each in property_changes.users(place, dying[place])]
         return listed, counts, lacking, [*protected, *map(link, users)]
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet) -> list[LogEntry]:
+        """So that a rule which still names one of them can say what became of it."""
+        entries: list[LogEntry] = []
+        for obj in queryset:
+            said = gone.message(obj.workspace_id, self.reference(obj))
+            entries += LogEntry.objects.log_actions(cast(int, request.user.pk), [obj], DELETION, said)
+        return entries
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
         for obj in queryset.select_related("workspace").order_by("workspace", "pk"):

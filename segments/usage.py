@@ -63,12 +63,19 @@ def named_by(segment: Segment) -> list[Segment]:
     return [other for other, names in named.items() if segment.pk in names]
 
 
-def needing(segment: Segment) -> set[str]:
-    """The ids of the live segments that need this one, directly or not. For looking at: it takes no lock."""
-    found, named = {segment.pk}, _named(segment)
-    while more := {other.pk for other, names in named.items() if names & found} - found:
-        found |= more
-    return found - {segment.pk}
+def circles(segment: Segment) -> dict[str, str]:
+    """The live segments that need this one, directly or not, by id, and the circle that naming each would make.
+
+    Like "VIP → Active → VIP". For looking at: it takes no lock.
+    """
+    chains, named = {segment.pk: segment.name}, _named(segment)
+    while more := {
+        other.pk: f"{other.name} → {chains[needed]}"
+        for other, names in named.items()
+        if other.pk not in chains and (needed := next(iter(names & chains.keys()), None))
+    }:
+        chains |= more
+    return {pk: f"{segment.name} → {chain}" for pk, chain in chains.items() if pk != segment.pk}
 
 
 def _named(segment: Segment) -> dict[Segment, set[str]]:

@@ -80,7 +80,10 @@ SPECIAL = {
     "segments/segment/<str:segment_id>/versions/<int:number>/restore/": "ana bo",  # by POST; else it leads to the list
     "segments/segment/<str:segment_id>/versions/<int:number>/delete/": "ana bo",
     "auth/user/<id>/password/": "",
-    **{f"{_LIVE}/{name}/": OF_THE_SHOP for name in ["choose", "values", "suggest", "count", "people", "facets", "why"]},
+    **{
+        f"{_LIVE}/{name}/": OF_THE_SHOP
+        for name in ["choose", "values", "suggest", "told", "copy", "count", "people", "facets", "why"]
+    },
 }
 MAY_OPEN = SPECIAL | {address: who for model, who in MODELS.items() for address, who in crud(model, *who).items()}
 WITH_IDS = sorted(address for address in MAY_OPEN if "<" in address and "P<" not in address)
@@ -88,6 +91,8 @@ BY_POST = {f"{_LIVE}/{name}/" for name in ["count", "people", "facets", "why"]}
 QUERIES = {
     "autocomplete/": {"app_label": "segments", "model_name": "pin", "field_name": "contact", "term": ""},
     f"{_LIVE}/values/": {"property": "email"},
+    f"{_LIVE}/told/": {"id": "<str:segment_id>"},
+    f"{_LIVE}/copy/": {"segment": "<str:segment_id>"},
 }
 FOLDERS = {f"{model._meta.app_label}/{model._meta.model_name}": model for model in admin.site._registry}
 OURS = re.compile("demo", re.IGNORECASE)  # what stands in everything of the Demo shop
@@ -139,7 +144,8 @@ def ask(client, address, ids):
         body = {"rule": None, "property": "email", "who": "demo@example.org"}
         response = client.post(where, json.dumps(body), content_type="application/json")
     else:
-        response = client.get(where, QUERIES.get(address, {}), follow=True)
+        query = {name: ids.get(value, value) for name, value in QUERIES.get(address, {}).items()}
+        response = client.get(where, query, follow=True)
     content = b"".join(response) if response.streaming else response.content
     shown = re.sub(r'(name="csrfmiddlewaretoken" value)="\w+"', r"\1", content.decode())  # may spell any name
     return response.request["PATH_INFO"], response.status_code, shown

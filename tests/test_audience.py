@@ -1,6 +1,7 @@
 """What can be said of an audience: a sample, what its people have in common, and how audiences differ."""
 
 import random
+from collections import Counter
 from datetime import timedelta
 
 import polars as pl
@@ -9,9 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from contacts import columns, texts
 from contacts.facets import Bin, Value
 from contacts.models import Contact
 from contacts.refresh import refresh
+from contacts.values import fold
 from segments import audience, page_numbers
 from segments.models import Pin, Segment, rewrite_pins
 from segments.references import Wanted
@@ -89,6 +92,28 @@ def test_facets_are_of_the_audience_alone_and_can_be_searched(people):
     searched = everyone(people, PLAN).facets(PLAN, containing="FR")
     assert [(value.value.lower(), value.count) for value in searched.values] == [("free", 2)]
     assert everyone(people, PLAN).facets(PLAN, containing="100%").values == []
+
+
+def test_a_column_of_many_texts_is_counted_over_the_snapshot_and_what_came_since(shop, monkeypatch, settings):
+    monkeypatch.setattr(columns, "FEW_VALUES", 1)
+    monkeypatch.setattr(texts, "FEWEST", 1)
+    declare(shop, plan="text")
+    plans = ["Pro", "pro", "Free", None, "Team", "pro", "Éa", "team", "x", "PRO"]
+    for part, most_in_delta in ((plans[:5], 0), (plans[5:7], 50), (plans[7:], None)):
+        for plan in part:
+            add(shop, "Ana", plan=plan)
+        if most_in_delta is not None:
+            settings.SNAPSHOT_DELTA_BEFORE_MERGE = most_in_delta
+            refresh(shop)  # into chunks, then the delta; what comes last is only marked
+    found = everyone(shop, PLAN)
+    assert len(found.layers) == 3
+    counted = Counter(fold(plan) for plan in plans if plan)
+    for containing in ("", "R", "é", "zz"):
+        facets = found.facets(PLAN, containing=containing)
+        expected = {plan: count for plan, count in counted.items() if fold(containing) in plan}
+        assert {fold(each.value): each.count for each in facets.values} == expected
+        assert (facets.distinct, facets.known, facets.missing) == (len(expected), 9, 1)
+    assert [fold(each.value) for each in found.facets(PLAN, 3).values] == ["pro", "team", "free"]
 
 
 def test_an_unknown_property_has_no_facets_but_near_names(people):

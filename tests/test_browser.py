@@ -533,7 +533,7 @@ def test_a_segment_is_chosen_and_one_that_makes_a_circle_is_not(ana, people):
     ana.option("In Apart")
     ana.sees("who are in Apart", ".seg-sentence")
     ana.combobox(1, "Segment")
-    ana.sees("Second needs this segment: a circle", ".seg-list")
+    ana.sees("Second First → Second → First", ".seg-list")
     ana.option("Second")
     ana.keys(Keys.ESCAPE)
     ana.button("Save").click()
@@ -555,7 +555,8 @@ def test_why_somebody_is_in(ana, people):
 def test_a_bar_becomes_a_condition(ana, people):
     edit(ana, make(people, {"all": [OLD]}))
     Select(ana.css("select[aria-label='Look inside by']")).select_by_visible_text("Plan")
-    ana.css("button[aria-label='Add Plan is pro to the rule']").click()
+    ana.button("pro").click()
+    ana.button('Add "Plan is pro" to the rule').click()
     ana.until(lambda: len(ana.rows()) == 2)
     ana.sees("whose plan is pro", ".seg-sentence")
 

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from contacts.values import Kind
 from segments import audience, drafts
@@ -157,7 +158,73 @@ def test_a_segment_that_would_make_a_circle_is_offered_as_such(ana, people):
     drafts.create(people, Draft("Third", tree.Not(InSegment(second.pk)), rule_given=True))
     drafts.create(people, Draft("Apart", tree.All(), rule_given=True))
     offered = live(ana, people, "choose", segment=first.pk).json()["segments"]
-    assert [each["name"] for each in offered if each["circular"]] == ["Second", "Third"]
+    assert {each["name"]: each["circle"] for each in offered if each["circle"]} == {
+        "Second": "First → Second → First",
+        "Third": "First → Third → Second → First",
+    }
+
+
+def test_segments_to_choose_from_say_who_is_in_them(ana, people, rival):
+    first = drafts.create(people, Draft("First", tree.read_node(PRO, ""), rule_given=True))
+    broken = drafts.create(people, Draft("Broken", custom("vip", "is", True), rule_given=True))
+    theirs = drafts.create(rival, Draft("Theirs", tree.All(), rule_given=True))
+    people.properties.filter(name="vip").delete()
+    found = live(ana, people, "told", id=[first.pk, broken.pk, theirs.pk, "x"]).json()["told"]
+    assert found.keys() == {first.pk, broken.pk}
+    assert found[first.pk] == {"count": 6, "words": "People whose plan is pro or team."}
+    assert found[broken.pk]["count"] is None
+    assert "there is no property" in found[broken.pk]["words"]
+
+
+FREE = {**PRO, "value": "free"}
+CITY = {"property": "customProperties.plan", "operator": "is", "value": "pro"}
+
+
+def test_what_nobody_can_meet_is_told_from_what_nobody_meets(ana, people):
+    both = {"all": [CITY, FREE]}
+    found = live(ana, people, "count", {"rule": both}).json()
+    assert found["proofs"] == [
+        {"at": "rule", "everyone": False, "words": "Nobody can have plan pro and plan free at once.", "other": True}
+    ]
+    today = {"all": [PRO, {"property": "email", "operator": "contains", "value": "@nowhere"}]}
+    assert live(ana, people, "count", {"rule": today}).json()["proofs"] == []
+    inside = {
+        "any": [STALE, {"not": {"any": [{"not": CITY}, {"not": FREE}]}}, {"all": [{"any": [{"not": STALE}, STALE]}]}]
+    }
+    found = live(ana, people, "count", {"rule": inside}).json()
+    assert [(each["at"], each["everyone"], each["other"]) for each in found["proofs"]] == [("rule", True, False)]
+    found = live(ana, people, "count", {"rule": {"any": inside["any"][:2]}}).json()
+    assert [(each["at"], each["everyone"], each["other"]) for each in found["proofs"]] == [("rule.any[1]", False, True)]
+
+
+def test_of_an_empty_workspace_nothing_is_proved(ana, shop):
+    found = live(ana, shop, "count", {"rule": {"all": []}}).json()
+    assert (found["people"], found["proofs"]) == (0, [])
+
+
+def test_a_property_that_somebody_deleted_says_who_and_when(people, rival):
+    bo = join(people, "bo", Role.ADMIN)
+    gone = people.properties.get(name="last")
+    assert bo.post(reverse("admin:contacts_property_delete", args=[gone.pk]), {"post": "yes"}).status_code == 302
+    rule = {"all": [PRO, {"not": STALE}]}
+    problem = live(bo, people, "count", {"rule": rule}).json()["problems"][0]
+    today = timezone.now().astimezone(people.zone)
+    assert problem["path"] == "rule.all[1].not.property"
+    assert problem["message"] == (
+        f"last was deleted on {today.day} {today:%b %Y} by bo; choose another property or remove this condition"
+    )
+    declare(rival, plan="text")
+    theirs = live(join(rival, "mallory", Role.OWNER), rival, "count", {"rule": rule}).json()["problems"][0]
+    assert theirs["message"].startswith(
+        "there is no property 'customProperties.last'"
+    )  # another shop's last is not theirs
+
+
+def test_the_rule_of_another_segment_can_be_started_from(ana, people):
+    segment = drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
+    assert live(ana, people, "copy", segment=segment.pk).json() == {"rule": PRO}
+    pinned = drafts.create(people, Draft("Pinned"))
+    assert "has no rule" in live(ana, people, "copy", segment=pinned.pk).json()["problems"][0]["message"]
 
 
 # --- people, facets, values, why -----------------------------------------------------------------------------------
@@ -174,13 +241,20 @@ def test_ten_people_are_shown_with_what_the_rule_is_about(ana, people):
     [
         ("customProperties.plan", [("pro", 4), ("free", 3), ("team", 2)]),
         ("customProperties.orders", [("from 3", 5), ("from 4", 5)]),
+        ("customProperties.last", [("from 1 Jan 2000", 3), ("from 1 Jan 2900", 5)]),
+        ("customProperties.likes", [("opera", 1)]),
+        ("customProperties.vip", [("True", 1)]),
     ],
 )
 def test_facets_are_bars_and_those_without_a_value(ana, people, property, bars):
+    add(people, "Kai", likes=["opera"], vip=True)
     found = live(ana, people, "facets", {"rule": {"all": []}, "property": property}).json()
     shown = [(bar["label"], bar["count"]) for bar in found["bars"] if bar["count"]]
     assert shown == bars
-    assert found["missing"] == (1 if property.endswith("plan") else 0)
+    assert found["missing"] == 11 - sum(count for _, count in bars)
+    for bar in found["bars"]:
+        by_rule = live(ana, people, "count", {"rule": bar["rule"]}).json()
+        assert by_rule["count"] == bar["count"], bar
 
 
 def test_values_are_offered_by_how_many_have_them_and_by_what_is_typed(ana, people):
@@ -225,12 +299,15 @@ ASKED = [
     ("choose", None),
     ("values", None),
     ("suggest", None),
+    ("copy", None),
+    ("told", None),
 ]
 
 
 @pytest.mark.parametrize(("what", "body"), ASKED)
 def test_only_members_are_answered(people, rival, what, body):
-    query = {} if body else {"property": "email"}
+    segment = drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
+    query = {} if body else {"property": "email", "segment": segment.pk}
     assert live(Client(), people, what, body, **query).status_code == 401
     assert live(join(rival, "mallory", Role.OWNER), people, what, body, **query).status_code == 404
     assert live(join(people, "gus", Role.GUEST), people, what, body, **query).status_code == 200
@@ -362,6 +439,41 @@ def test_checking_saves_nothing_and_says_the_sentence_and_the_number(ana, people
     assert "rule.all[0].operator" in text(response)
 
 
+# --- a copy --------------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_has_the_edited_rule_and_a_free_name_and_the_original_stays(ana, people, segment):
+    copied = {"all": [PRO, {"not": STALE}]}
+    names = []
+    for _ in range(3):
+        done = edit(ana, segment, copied, JSON, _saveasnew="Save as a copy").json()
+        copy = Segment.objects.latest("created_at")
+        assert done == {"location": reverse("admin:segments_segment_change", args=[copy.pk])}
+        assert (copy.rule["rule"], copy.workspace, copy.created_by.username) == (copied, people, "ana")
+        names.append(copy.name)
+    assert names == ["Paying (copy)", "Paying (copy 2)", "Paying (copy 3)"]
+    assert edit(ana, segment, copied, name="Mine", _saveasnew="1").status_code == 302
+    assert Segment.objects.latest("created_at").name == "Mine"
+    segment.refresh_from_db()
+    assert (segment.name, segment.rule["rule"]) == ("Paying", PRO)
+
+
+def test_a_copy_is_asked_about_like_any_new_segment(ana, people, segment):
+    answer = edit(ana, segment, {"all": []}, JSON, _saveasnew="1")
+    assert (answer.status_code, answer.json()["question"]["kind"]) == (409, "everyone")
+    page = edit(ana, segment, {"all": []}, _saveasnew="1")
+    assert 'name="_saveasnew"' in page.content.decode()
+    assert Segment.objects.count() == 1
+    assert edit(ana, segment, {"all": []}, _saveasnew="1", confirmed="everyone").status_code == 302
+    assert Segment.objects.count() == 2
+
+
+def test_nobody_copies_what_is_not_theirs(people, rival, segment):
+    assert edit(join(rival, "mallory", Role.OWNER), segment, PRO, _saveasnew="1").status_code == 404
+    assert edit(join(people, "gus", Role.GUEST), segment, PRO, _saveasnew="1").status_code == 403
+    assert Segment.objects.count() == 1
+
+
 # --- two editors ---------------------------------------------------------------------------------------------------
 
 
@@ -408,6 +520,23 @@ def test_the_builder_is_answered_in_json(ana, people, segment):
     assert (answer.status_code, answer.json()["question"]["kind"]) == (409, "everyone")
     answer = edit(ana, segment, {"all": []}, JSON, confirmed="everyone", _continue="1")
     assert answer.json() == {"location": reverse("admin:segments_segment_change", args=[segment.pk])}
+
+
+def test_the_page_brings_what_there_is_to_choose_from(ana, people, segment):
+    page = ana.get(reverse("admin:segments_segment_change", args=[segment.pk])).content.decode()
+    brought = json.loads(re.search(r'id="builder-data" type="application/json">(.*?)</script>', page)[1])
+    assert brought["choices"] == live(ana, people, "choose", segment=segment.pk).json()
+    assert "segments/builder/main.js" in brought["modules"]
+    assert all(f'rel="modulepreload" href="/static/{module}"' in page for module in brought["modules"])
+
+
+def test_a_rule_of_many_conditions_is_not_counted_before_its_page_is_shown(ana, people):
+    many = drafts.create(people, Draft("Many", tree.All((tree.read_node(PRO, ""),) * 101), rule_given=True))
+    shown = text(ana.get(reverse("admin:segments_segment_change", args=[many.pk])))
+    assert "Its rule has more than 100 conditions: the page of all who are in it counts them." in shown
+    assert "6 of 10 in Demo shop" not in shown
+    drafts.update(many, Draft(rule=tree.All((tree.read_node(PRO, ""),) * 100), rule_given=True))
+    assert "6 of 10 in Demo shop" in text(ana.get(reverse("admin:segments_segment_change", args=[many.pk])))
 
 
 def test_a_guest_reads_the_rule_and_has_no_builder(people, segment):

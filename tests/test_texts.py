@@ -1,5 +1,7 @@
 """Searching a column of many texts by keys finds what comparing every text would."""
 
+from collections import Counter
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -42,6 +44,15 @@ def test_everybody_is_found_whom_a_comparison_finds(name, scanning, column, soug
     assert found.to_list() == [
         text is not None and any(MEANINGS[name](text, each) for each in sought) for text in column
     ]
+
+
+@given(rows=st.lists(st.tuples(st.none() | st.sampled_from("ab\U0001f600") | TEXT, st.booleans())))
+def test_texts_are_counted_in_their_order(rows):
+    column, among = pl.Series("x", [text for text, _ in rows], dtype=pl.String), pl.Series([is_in for _, is_in in rows])
+    found = Texts(column, "key", ColumnCache(10**6)).counted(among.cast(pl.Boolean))
+    expected = Counter(text for text, is_in in rows if text is not None and is_in)
+    assert found.rows() == sorted(expected.items())
+    assert found["value"].flags["SORTED_ASC"]
 
 
 def test_texts_are_found_across_the_bounds_of_what_is_worked_out_at_once(monkeypatch):

@@ -55,7 +55,7 @@ def condition(test: Test, now: int) -> nw.Expr:
     if test.operator.name == "is_known":
         return ~column.is_null()
     if test.property.kind is Kind.DATE:
-        first, end = _DATE[test.operator.name](test.values[0], now)
+        first, end = DATE_RANGES[test.operator.name](test.values[0], now)
         return _within(column, first, end)
     table = {Kind.TEXT: _TEXT, Kind.NUMBER: _NUMBER, Kind.BOOLEAN: _NUMBER, Kind.LIST: _LIST}[test.property.kind]
     return table[test.operator.name](column, test.values)
@@ -98,7 +98,7 @@ _LIST: dict[str, Compare] = {
 
 # Every date operator is a half-open range of milliseconds; None is no bound. A day's span ends where the next begins.
 Range = tuple[int | None, int | None]
-_DATE: dict[str, Callable[..., Range]] = {
+DATE_RANGES: dict[str, Callable[..., Range]] = {
     "before": lambda span, now: (None, span[0]),
     "at_or_before": lambda span, now: (None, span[1]),
     "after": lambda span, now: (span[1], None),

@@ -96,6 +96,7 @@ export class Combobox {
       },
       h("span", {}, option.label),
       option.detail ? h("span", { class: "seg-detail" }, ` ${option.detail}`) : null,
+      option.words ? h("span", { class: "seg-words", dir: "auto" }, ` ${option.words}`) : null,
     );
     return option.element;
   }

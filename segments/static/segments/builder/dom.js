@@ -20,6 +20,9 @@ export const uid = (word) => `seg-${word}-${++last}`;
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 20 });
 export const number = (value) => grouped.format(value);
+
+const rounded = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
+export const about = (value) => (Number.isInteger(value) ? number(value) : rounded.format(value));
 export const signed = (value) => (value < 0 ? `−${number(-value)}` : `+${number(value)}`);
 export const people = (count) => (count === 1 ? "1 person" : `${number(count)} people`);
 

@@ -4,17 +4,19 @@ import { Combobox } from "./combobox.js";
 import { number, people } from "./dom.js";
 import { Rows } from "./rows.js";
 import * as tree from "./tree.js";
-import { given, heading, values } from "./words.js";
+import { heading, sort, values } from "./words.js";
 
 export class Editor {
   // `changed({typing})` is called after every change of the rule.
-  constructor({ json, segment, words, server, live, element, changed }) {
-    Object.assign(this, { segment, words, server, live, changed });
+  constructor({ json, segment, words, server, live, element, notice, changed }) {
+    Object.assign(this, { segment, words, server, live, notice, changed });
     const isNew = json === null && !segment;
     this.history = new tree.History(isNew ? tree.group("all", [tree.blank()]) : tree.open(json));
     this.problems = new Map(); // by node: what is wrong with a condition that is left complete
     this.halves = new Map(); // by node: what was typed that is no value yet
+    this.commas = new Map(); // by node: values typed with commas, which may be meant to be several
     this.lines = new Map();
+    this.proofs = new Map();
     this.answer = null;
     this.isFresh = false;
     this.rows = new Rows(this, element);
@@ -30,6 +32,12 @@ export class Editor {
 
   get json() {
     return tree.write(this.root);
+  }
+
+  // To be seen and heard, until the next change.
+  tell(text) {
+    this.notice.textContent = text;
+    this.live.say(text);
   }
 
   now(node) {
@@ -53,6 +61,7 @@ export class Editor {
   apply(root, label, id, { typing = false, focus = null, say = "" } = {}) {
     if (root === this.root) return;
     this.history.apply(root, label, id, typing ? id : null);
+    this.notice.textContent = "";
     this.halves.delete(id);
     this.problems.delete(id);
     this.isFresh = false;
@@ -102,7 +111,7 @@ export class Editor {
     const sameKind = this.words.kind(held) === kind;
     const change = {
       kind: "condition", segment: undefined, property: property.reference, operator: row.operator, denied: row.denied,
-      value: "value" in row ? row.value : fits && sameKind && !sameProperty(held, property) && kind !== "text" ? held.value : undefined,
+      value: "value" in row ? row.value : fits && sameKind ? held.value : undefined,
     };
     const part = row.takes === "nothing" ? "operator" : "value";
     this.change(node, change, { label: `choose ${property.label}`, focus: part });
@@ -139,14 +148,14 @@ export class Editor {
   atMost() {
     const { conditions } = this.words.choices.most;
     if (this.conditionCount < conditions) return true;
-    this.live.say(`A rule can have ${number(conditions)} conditions. This one has ${number(this.conditionCount)}.`);
+    this.tell(`A rule can have ${number(conditions)} conditions. This one has ${number(this.conditionCount)}.`);
     return false;
   }
 
   deepEnough(root) {
     const { levels } = this.words.choices.most;
     if (tree.levels(root) <= levels) return true;
-    this.live.say(`Groups can be ${levels} deep.`);
+    this.tell(`Groups can be ${levels} deep.`);
     return false;
   }
 
@@ -165,17 +174,44 @@ export class Editor {
     if (this.deepEnough(root)) this.apply(root, "add a group", node.id, { focus: "property" });
   }
 
-  // A condition with what somebody clicked on, at the end of the rule.
-  addFinished(property, value) {
+  // What somebody clicked on, as conditions at the end of the rule.
+  addFinished(json) {
     Combobox.flush();
     if (!this.atMost()) return;
-    const operator = property.kind === "list" ? "includes" : "is";
-    const node = { ...tree.blank(), property: property.reference, operator, value };
-    const { root } = this;
-    const added = root.joiner === "all" && !root.denied
-      ? tree.added(root, root.id, node)
-      : { ...tree.group("all", [{ ...root, unwritten: undefined }, node]) };
-    if (this.deepEnough(added)) this.apply(added, `add ${property.label} is ${value}`, node.id, { focus: "more", say: `Added ${this.words.said(node)}.` });
+    const nodes = tree.parts(tree.read(json));
+    const root = sort(this.root) === "all" ? this.root : tree.group("all", [{ ...this.root, unwritten: undefined }]);
+    const added = nodes.reduce((held, node) => tree.added(held, held.id, node), root);
+    const said = nodes.map((node) => this.words.said(node)).join(" and ");
+    if (this.deepEnough(added)) this.apply(added, `add ${said}`, nodes[0].id, { focus: "more", say: `Added ${said}.` });
+  }
+
+  // all of for any of, and none of for not all of.
+  joinOtherwise(node) {
+    const joiner = { all: "any", any: "all" }[node.joiner];
+    this.change(node, { joiner }, { label: `match ${heading({ ...node, joiner })}`, focus: "heading" });
+  }
+
+  splitAtCommas(node, whole) {
+    const kept = values(this.now(node).value).flatMap((value) => (whole.includes(value) ? value.split(",").map((part) => part.trim()).filter(Boolean) : [value]));
+    this.change(node, { value: [...new Set(kept)] }, { label: "split at the commas", focus: "value" });
+  }
+
+  startFrom(property, operator, value) {
+    const [node] = tree.conditions(this.root);
+    if (operator === "is") {
+      this.chooseProperty(node, property);
+      document.activeElement.combobox?.open();
+    } else this.change(node, { property: property.reference, operator, value }, { label: `choose ${property.label}`, focus: "value" });
+  }
+
+  async copy({ value, label }) {
+    try {
+      const { rule } = await this.server.get("copy", { segment: value });
+      this.replace(rule, `copy ${label}`);
+      this.live.say(`Copied the rule of ${label}.`);
+    } catch (error) {
+      this.tell(error.problems?.map((each) => `${label}: ${each.message}.`).join(" ") || error.message);
+    }
   }
 
   leaveOutUnknown(node) {
@@ -222,14 +258,14 @@ export class Editor {
     Combobox.flush();
     const { parent } = tree.find(this.root, node.id);
     if (parent === this.root) {
-      this.live.say("It is in no group.");
+      this.tell("It is in no group.");
       return;
     }
     const before = this.answer?.count;
     this.apply(tree.takenOut(this.root, node.id), "take out of the group", node.id, { focus: "more" });
     await this.counted;
     const after = this.answer?.count;
-    if (this.isFresh && before !== undefined && before !== after) this.live.say(`Taken out: ${number(before)} → ${people(after)}.`);
+    if (this.isFresh && before !== undefined && before !== after) this.tell(`Taken out of the group: ${number(before)} → ${people(after)}.`);
   }
 
   remove(node) {
@@ -257,6 +293,7 @@ export class Editor {
     if (!done) return;
     this.halves.clear();
     this.problems.clear();
+    this.notice.textContent = "";
     this.isFresh = false;
     this.rows.draw();
     this.live.say(`${which === "undo" ? "Undone" : "Done again"}: ${done.label}.`);
@@ -277,6 +314,7 @@ export class Editor {
     this.answer = answer;
     this.lines = new Map();
     for (const line of answer.lines) if (byPlace.has(line.at)) this.lines.set(byPlace.get(line.at), line);
+    this.proofs = new Map(answer.proofs.filter((each) => byPlace.has(each.at)).map((each) => [byPlace.get(each.at), each]));
     this.isFresh = true;
     this.rows.annotate();
   }
@@ -352,8 +390,8 @@ export class Editor {
       const listed = found.some((each) => String(each.value) === String(value)) || isChosen(value);
       if (!listed && String(value).toLowerCase().includes(text.trim().toLowerCase())) options.push({ group: "Values", value, label: String(value), detail: "0" });
     }
-    if (!text.trim() && distinct > found.length && options.length) {
-      options.push({ group: "Values", label: `and ${number(distinct - found.length)} more: type to find them`, unavailable: true });
+    if (distinct > found.length && options.length) {
+      options.push({ group: "Values", label: `and ${number(distinct - found.length)} more: type ${text.trim() ? "more " : ""}to find them`, unavailable: true });
     }
     const exact = found.some((each) => String(each.value).toLowerCase() === text.trim().toLowerCase());
     if (text.trim() && !exact && property?.kind !== "number" && !isChosen(text.trim())) {
@@ -369,9 +407,18 @@ export class Editor {
       .filter((each) => each.id !== this.segment && each.name.toLowerCase().includes(wanted))
       .slice(0, 50)
       .map((each) => ({
-        label: each.name, value: each.id, unavailable: each.circular, detail: each.circular ? "needs this segment: a circle" : "",
+        label: each.name, value: each.id, unavailable: Boolean(each.circle), detail: each.circle,
       }));
   }
-}
 
-const sameProperty = (node, property) => given(node.property) && node.property === property.reference;
+  // The first ones with how many are in each, and its rule in words.
+  async segmentsTold(text) {
+    const options = this.segments(text);
+    const first = options.filter((each) => !each.unavailable).slice(0, 10);
+    const { told } = await this.server.get("told", first.map((each) => ["id", each.value]));
+    return options.map((each) => {
+      const { count, words } = told[each.value] ?? {};
+      return { ...each, detail: each.detail || (Number.isInteger(count) ? people(count) : ""), words };
+    });
+  }
+}

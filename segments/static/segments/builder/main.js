@@ -3,9 +3,10 @@
 import { h, Live } from "./dom.js";
 import { KeptDraft } from "./draft.js";
 import { Editor } from "./editor.js";
-import { Panel } from "./panel.js";
+import { NOT_CONNECTED, Panel } from "./panel.js";
 import { Saving } from "./saving.js";
 import { Server } from "./server.js";
+import { Starters } from "./starters.js";
 import { Words } from "./words.js";
 
 const data = JSON.parse(document.getElementById("builder-data").textContent);
@@ -22,11 +23,18 @@ function startsFrom() {
 
 async function start(workspace) {
   const server = new Server(`${data.live}${workspace}/`);
-  const words = new Words(await server.get("choose", { segment: data.segment ?? "" }));
+  const words = new Words(data.choices ?? (await server.get("choose", { segment: data.segment ?? "" })));
   const host = h("div", { class: "seg-rule" });
-  const { segment, contacts } = data;
-  const editor = new Editor({ json: startsFrom(), segment, words, server, live, element: host, changed: (how) => changed(how) });
-  const panel = new Panel({ editor, server, live, segment, contacts });
+  const notice = h("p", { class: "seg-notice" });
+  const { segment, contacts, importing } = data;
+  const editor = new Editor({ json: startsFrom(), segment, words, server, live, element: host, notice, changed: (how) => changed(how) });
+  const banner = h("p", { class: "seg-trouble", hidden: true });
+  const trouble = (said) => {
+    banner.textContent = said;
+    banner.hidden = !said;
+  };
+  const panel = new Panel({ editor, server, live, segment, contacts, importing, trouble });
+  const starters = new Starters(editor);
   const draft = new KeptDraft(segment ?? workspace, form.querySelector("[name=seen]")?.value);
   const saving = new Saving({ form, editor, live, textarea, draft });
   const undo = h("button", { type: "button", class: "seg-small", id: "seg-undo", onclick: () => editor.step("undo") }, "Undo");
@@ -42,14 +50,15 @@ async function start(workspace) {
   }
   function changed(how) {
     buttons();
+    starters.show();
     if (!editor.waiting.length) saving.settled();
     saving.show();
     panel.changed(how);
   }
 
   const main = h("div", { class: "seg-main" },
-    h("div", { class: "seg-tools" }, h("h2", { id: "seg-title" }, "Rule"), undo, redo), host, keyboardHelp());
-  const builder = h("section", { class: "seg-builder", "aria-labelledby": "seg-title" }, h("div", { class: "seg-columns" }, main, panel.element));
+    h("div", { class: "seg-tools" }, h("h2", { id: "seg-title" }, "Rule"), undo, redo), notice, starters.element, host, keyboardHelp());
+  const builder = h("section", { class: "seg-builder", "aria-labelledby": "seg-title" }, banner, h("div", { class: "seg-columns" }, main, panel.element));
   textarea.closest("fieldset").after(builder);
   document.body.classList.add("with-builder");
   builder.addEventListener("keydown", (event) => {
@@ -66,14 +75,22 @@ async function start(workspace) {
     form.requestSubmit(form.querySelector("[name=_continue]"));
   });
   editor.rows.draw();
-  const banner = draft.offer((kept) => {
+  const offer = draft.offer((kept) => {
     for (const [id, value] of Object.entries(kept.fields)) document.getElementById(id).value = value;
     editor.replace(kept.rule, "use the changes from before");
     saving.show();
   });
-  if (banner) builder.prepend(banner);
+  if (offer) builder.prepend(offer);
+  const ended = new AbortController();
+  window.addEventListener("offline", () => trouble(NOT_CONNECTED), { signal: ended.signal });
+  window.addEventListener("online", () => panel.changed({ typing: false }), { signal: ended.signal });
   changed({ typing: false });
-  return { builder, saving };
+  const retire = () => {
+    ended.abort();
+    builder.remove();
+    saving.retire();
+  };
+  return { retire };
 }
 
 const KEYS = [
@@ -107,11 +124,12 @@ function begin() {
     place.remove();
     const before = current;
     current = await start(id);
-    before?.builder.remove();
-    before?.saving.retire();
+    before?.retire();
   };
   select?.addEventListener("change", () => run(select.value).catch(fallBack));
   run(workspace).catch(fallBack);
+  // Django's own script goes to the first field, which is settled here.
+  if (!data.segment && workspace) window.addEventListener("load", () => document.activeElement === select && document.getElementById("id_name").focus());
 }
 
 // What the builder cannot open stays in the text field, which can hold anything.

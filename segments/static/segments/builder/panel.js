@@ -1,8 +1,8 @@
 // Beside the rule, after each change: the sentence, how many, what saving changes, how each condition narrows, ten
 // people, facets, and why somebody is in or not.
 
-import { h, number, people, share, signed, uid } from "./dom.js";
-import { write } from "./tree.js";
+import { h, hidden, number, people, share, signed, uid } from "./dom.js";
+import { conditions, parts, read, removed, write } from "./tree.js";
 import { sort } from "./words.js";
 
 const TYPING = 250; // milliseconds after the last key
@@ -10,8 +10,9 @@ const SLOW = 1000;
 const ANNOUNCED = 1000;
 
 export class Panel {
-  constructor({ editor, server, live, segment, contacts }) {
-    Object.assign(this, { editor, server, live, segment, contacts });
+  // `trouble(words)` says above everything what keeps the page from its server, and with "" that nothing does.
+  constructor({ editor, server, live, segment, contacts, importing, trouble }) {
+    Object.assign(this, { editor, server, live, segment, contacts, importing, trouble });
     this.asked = 0;
     this.seed = 0;
     this.said = null;
@@ -94,6 +95,7 @@ export class Panel {
     try {
       const answer = await this.server.post("count", { rule, segment: this.segment });
       if (asked !== this.asked) return;
+      this.trouble("");
       editor.problems.clear();
       editor.known(answer, places);
       this.draw(answer);
@@ -144,9 +146,20 @@ export class Panel {
   drawWaiting(waiting) {
     const { people: all, name } = this.editor.words;
     const first = waiting.length === 1 && !waiting[0].node.property && this.editor.conditionCount === 1;
-    const everyone = all ? `${people(all)}: everyone in ${name}. Add a condition to narrow it.` : NO_CONTACTS;
+    if (first && !all) {
+      this.count.replaceChildren(...this.noContacts());
+      return;
+    }
     this.count.replaceChildren(h("p", { class: "seg-quiet" },
-      first ? everyone : `Waiting for condition ${waiting[0].place}: ${waiting[0].todo.toLowerCase()}.`));
+      first ? `${people(all)}: everyone in ${name}. Add a condition to narrow it.` : `Waiting for condition ${waiting[0].place}: ${waiting[0].todo.toLowerCase()}.`));
+  }
+
+  noContacts() {
+    const { id } = this.editor.words.choices.workspace;
+    return [
+      h("p", { class: "seg-warning" }, "This workspace has no contacts yet, so every rule counts 0."),
+      h("p", {}, h("a", { class: "button seg-importing", href: `${this.importing}?workspace=${id}` }, "Import contacts")),
+    ];
   }
 
   draw(answer) {
@@ -155,18 +168,21 @@ export class Panel {
     this.details.hidden = false;
     this.count.classList.remove("seg-stale");
     this.note = h("p", { class: "seg-note" }, `Exact, counted at ${answer.at}`);
+    const proof = this.editor.proofs.get(this.editor.root.id);
     const noticed = [];
-    if (all === 0) noticed.push(NO_CONTACTS);
-    else if (count === all) noticed.push(`This is everyone in ${name}.`);
-    else if (count === 0) noticed.push(this.emptied(answer));
+    if (all === 0) noticed.push(...this.noContacts());
+    else if (count === all) noticed.push(warning(`This is everyone in ${name}.`));
+    if (proof) noticed.push(warning(...this.editor.rows.proof(this.editor.root, proof)));
+    else if (all && count === 0) noticed.push(...this.emptied(answer));
+    const few = count && count <= 10 ? ", all shown below" : "";
     const bar = h("span", { class: "seg-fill" });
     bar.style.width = `${all ? (100 * count) / all : 0}%`;
     this.count.replaceChildren(
       h("p", { class: "seg-number-line" }, h("strong", { class: "seg-big" }, number(count)), count === 1 ? " person" : " people"),
       h("div", { class: "seg-bar", "aria-hidden": "true" }, bar),
-      h("p", {}, `${share(count, all)} of ${number(all)}`),
+      h("p", {}, `${share(count, all)} of ${number(all)}${few}`),
       this.note,
-      ...noticed.filter(Boolean).map((text) => h("p", { class: "seg-warning" }, text)),
+      ...noticed,
       change && (change.added || change.removed)
         ? h("p", { class: "seg-change" }, `Saving adds ${number(change.added)} and removes ${number(change.removed)}.`)
         : change ? h("p", { class: "seg-quiet" }, "Saving changes nobody.") : "",
@@ -182,13 +198,32 @@ export class Panel {
 
   emptied(answer) {
     const { editor } = this;
-    let before = answer.people;
-    for (const [place, part] of editor.root.rules.entries()) {
-      const line = editor.lines.get(part.id);
-      if (sort(editor.root) === "all" && line?.met === 0 && before) return `Condition ${place + 1} removes the last ${number(before)}.`;
-      before = line?.met;
+    if (sort(editor.root) !== "all") return [];
+    const line = (part) => editor.lines.get(part.id) ?? editor.lines.get(editor.root.id);
+    const place = editor.root.rules.findIndex((part) => line(part)?.met === 0);
+    if (place < 0) return [];
+    const part = editor.root.rules[place];
+    const before = place ? line(editor.root.rules[place - 1]).met : answer.people;
+    const called = part.rules ? `the group "${editor.words.said(part)}"` : `condition ${conditions(editor.root).indexOf(part) + 1}`;
+    const said = warning(`${called[0].toUpperCase()}${called.slice(1)} removes the last ${number(before)}.`);
+    if (editor.root.rules.length > 1) {
+      said.append(" ", h("button", { type: "button", class: "seg-link", onclick: () => this.without(part, called, said) }, `Count without ${called}`));
     }
-    return "";
+    return [said];
+  }
+
+  // Shows, and changes nothing.
+  async without(part, called, said) {
+    try {
+      const rule = write(removed(this.editor.root, part.id));
+      const { count } = await this.server.post("count", { rule, segment: this.segment }, " without");
+      const words = `Without ${called}: ${people(count)}.`;
+      said.append(" ", h("strong", {}, words));
+      said.querySelector("button").remove();
+      this.live.say(words);
+    } catch (error) {
+      if (error.name !== "AbortError") this.live.warn(error.message);
+    }
   }
 
   drawFunnel(answer) {
@@ -199,20 +234,37 @@ export class Panel {
       return;
     }
     const kind = sort(root);
-    const rows = [this.bar("Everyone", answer.people, answer.people, "")];
-    let before = kind === "any" ? 0 : answer.people;
-    for (const [place, part] of root.rules.entries()) {
-      const line = editor.lines.get(part.id) ?? (root.rules.length === 1 ? editor.lines.get(root.id) : null);
-      if (!line) continue;
-      const now = kind === "none" || kind === "not all" ? line.reached - line.met : line.met;
-      const word = place ? `${{ all: "and", any: "or", none: "nor", "not all": "and" }[kind] ?? ""} ` : kind === "none" ? "not " : "";
-      rows.push(this.bar(`${word}${editor.words.said(part)}`, now, answer.people, signed(now - before), () => editor.rows.focus(part.id, "more")));
-      before = now;
-    }
+    const [before, lines] = this.funnelOf(root, answer, answer.people);
+    const rows = [this.bar("Everyone", answer.people, answer.people, ""), ...lines];
     if (before !== answer.count && kind !== "not") {
       rows.push(this.bar("with those pinned in and out", answer.count, answer.people, signed(answer.count - before)));
     }
-    this.funnel.replaceChildren(h("h3", {}, "How each condition narrows it"), h("ul", { class: "seg-bars" }, rows));
+    const more = rows.splice(rows.length > MOST_LINES + 2 ? MOST_LINES : rows.length);
+    this.funnel.replaceChildren(h("h3", {}, "How each condition narrows it"), h("ul", { class: "seg-bars" }, rows),
+      more.length ? h("details", { class: "seg-folded" }, h("summary", {}, `${more.length} more lines`), h("ul", { class: "seg-bars" }, more)) : "");
+  }
+
+  // The lines of a group, and how many are left behind the last; the lines of groups in it are folded away.
+  funnelOf(group, answer, reached) {
+    const { editor } = this;
+    const kind = sort(group);
+    let before = kind === "any" ? 0 : reached;
+    const rows = [];
+    for (const [place, part] of group.rules.entries()) {
+      const line = editor.lines.get(part.id) ?? (group.rules.length === 1 ? editor.lines.get(group.id) : null);
+      if (!line) continue;
+      const now = kind === "none" || kind === "not all" ? line.reached - line.met : line.met;
+      const word = place ? `${{ all: "and", any: "or", none: "nor", "not all": "and" }[kind] ?? ""} ` : kind === "none" ? "not " : "";
+      const row = this.bar(`${word}${editor.words.said(part)}`, now, answer.people, signed(now - before), () => editor.rows.focus(part.id, "more"));
+      if (part.rules?.length) {
+        const inside = h("details", { class: "seg-folded" }, h("summary", {}, `Inside ${editor.words.said(part)}`));
+        inside.addEventListener("toggle", () => inside.append(h("ul", { class: "seg-bars" }, this.funnelOf(part, answer, line.reached)[1])), { once: true });
+        row.append(inside);
+      }
+      rows.push(row);
+      before = now;
+    }
+    return [before, rows];
   }
 
   bar(label, count, whole, difference, go = null) {
@@ -229,12 +281,12 @@ export class Panel {
     const { count } = this.editor.answer;
     this.others.hidden = count <= found.length;
     if (!found.length) return [];
-    const title = count <= found.length ? `${people(count)}, all shown` : `${found.length} of them`;
+    const title = count <= found.length ? people(count) : `${found.length} of them`;
     return [h("h3", {}, title), h("div", { class: "seg-scroll", tabIndex: 0, role: "region", "aria-label": title }, h("table", {},
       h("caption", { class: "seg-hidden" }, title),
       h("thead", {}, h("tr", {}, ["Name", ...columns].map((each) => h("th", { scope: "col" }, each)))),
       h("tbody", {}, found.map((each) => h("tr", {},
-        h("th", { scope: "row", dir: "auto" }, h("a", { href: `${this.contacts}${each.id}/change/`, target: "_blank", rel: "noopener", title: "Opens a new tab" }, each.name)),
+        h("th", { scope: "row", dir: "auto" }, h("a", { href: `${this.contacts}${each.id}/change/`, target: "_blank", rel: "noopener", title: "Opens a new tab" }, each.name, hidden(" (opens a new tab)"))),
         each.values.map((value) => h("td", { dir: "auto" }, value || h("span", {}, h("span", { "aria-hidden": "true" }, "–"), h("span", { class: "seg-hidden" }, "no value")))))))))];
   }
 
@@ -242,15 +294,25 @@ export class Panel {
     const { bars, missing, other } = found;
     const most = Math.max(1, missing, other, ...bars.map((each) => each.count));
     const rows = bars.map((each) => {
-      const add = "value" in each ? () => this.editor.addFinished(property, each.value) : null;
-      const row = this.bar(each.label, each.count, most, "", add);
-      if (add) row.querySelector("button").setAttribute("aria-label", `Add ${property.label} is ${each.label} to the rule`);
-      if (add) row.querySelector("button").title = `Add "${property.label} is ${each.label}" to the rule`;
+      const row = this.bar(each.label, each.count, most, "", () => this.offer(row, each.rule));
+      row.querySelector("button").setAttribute("aria-expanded", "false");
       return row;
     });
     if (other) rows.push(this.bar("other", other, most, ""));
     if (missing) rows.push(this.bar("no value", missing, most, ""));
     return [h("ul", { class: "seg-bars" }, rows)];
+  }
+
+  // Beneath the bar that was clicked, and beneath no other.
+  offer(row, rule) {
+    const isOffered = row.querySelector(".seg-offer");
+    for (const each of this.facets.querySelectorAll(".seg-offer")) each.remove();
+    for (const each of this.facets.querySelectorAll("[aria-expanded]")) each.setAttribute("aria-expanded", "false");
+    if (isOffered) return;
+    const said = parts(read(rule)).map((part) => this.editor.words.said(part)).join(" and ");
+    row.append(h("div", { class: "seg-offer" },
+      h("button", { type: "button", class: "seg-small", onclick: () => this.editor.addFinished(rule) }, `Add "${said}" to the rule`)));
+    row.querySelector("button").setAttribute("aria-expanded", "true");
   }
 
   drawWhy(found) {
@@ -267,7 +329,8 @@ export class Panel {
       return;
     }
     const isOffline = error.name === "TypeError";
-    const words = isOffline ? "Not connected. Your changes are kept on this page." : error.message;
+    const words = isOffline ? NOT_CONNECTED : error.message;
+    if (isOffline || error.status === 401) this.trouble(isOffline ? NOT_CONNECTED : SIGNED_OUT);
     const from = this.editor.answer ? `Could not count just now. This is from ${this.editor.answer.at}. ` : "";
     this.count.classList.add("seg-stale");
     this.note ??= this.count.appendChild(h("p", { class: "seg-note" }));
@@ -283,8 +346,11 @@ export class Panel {
   }
 }
 
+const MOST_LINES = 12; // of the funnel that are shown at once
 const TELLING = ["number", "date", "boolean", "list", "text"];
-const NO_CONTACTS = "This workspace has no contacts yet, so every rule counts 0.";
+export const NOT_CONNECTED = "Not connected. Your changes are kept on this page.";
+const SIGNED_OUT = "You are signed out. Sign in in another tab, then press Save again.";
+const warning = (...words) => h("p", { class: "seg-warning" }, words.flatMap((word, place) => (place ? [" ", word] : [word])));
 const fits = (property) => (property.distinct > 1 && property.distinct <= 200 ? (property.group === "Custom" ? 2 : 1) : 0);
 
 // Met and not met, also in words; under a denial "must not be met".

@@ -2,16 +2,17 @@
 // stays on whatever has the same id.
 
 import { Combobox } from "./combobox.js";
-import { h, number } from "./dom.js";
+import { about, h, number, people } from "./dom.js";
 import { menuButton } from "./menu.js";
-import { resolved, valueControl } from "./values.js";
-import { heading, HEADINGS, joiner, sort } from "./words.js";
+import { included, resolved, valueControl } from "./values.js";
+import { heading, HEADINGS, joiner, sort, values } from "./words.js";
 
+const LARGE = 60; // conditions; of more, those out of sight are laid out when they come into it
 const OPEN_TO = 4; // groups deeper than this start as their sentence
 
 export class Rows {
   constructor(editor, element) {
-    Object.assign(this, { editor, element, rows: new Map(), notes: new Map(), opened: new Map() });
+    Object.assign(this, { editor, element, rows: new Map(), notes: new Map(), opened: new Map(), card: null });
   }
 
   draw() {
@@ -22,6 +23,8 @@ export class Rows {
     this.rows = new Map();
     this.kept = kept;
     this.count = 0;
+    this.total = this.editor.conditionCount;
+    this.element.classList.toggle("seg-large", this.total > LARGE);
     this.element.replaceChildren(this.group(this.editor.root, null, 0, 0));
     if (held && focused) document.getElementById(focused)?.focus({ preventScroll: true });
     this.annotate();
@@ -112,7 +115,7 @@ export class Rows {
   row(node, parent) {
     const { editor } = this;
     this.count += 1;
-    const name = `Condition ${this.count} of ${editor.conditionCount}: ${editor.words.said(node)}`;
+    const name = `Condition ${this.count} of ${this.total}: ${editor.words.said(node)}`;
     const kept = this.kept.get(node.id);
     const row = kept && kept.node === node ? kept : this.drawn(node);
     this.rows.set(node.id, row);
@@ -150,11 +153,14 @@ export class Rows {
       event.dataTransfer.effectAllowed = "move";
       this.dragged = node.id;
     });
+    const closed = h("button", { type: "button", class: "seg-closed", dir: "auto", onclick: () => this.focus(node.id, "value") });
+    const named = (field, part, words) => (field ? [h("label", { class: "seg-label", for: `${node.id}-${part}` }, words), field] : null);
     const element = h("div", { class: "seg-row", role: "group", "data-row": node.id },
-      h("div", { class: "seg-fields" }, handle, property, operator, value),
+      closed,
+      h("div", { class: "seg-fields" }, handle, named(property, "property", "Property"), named(operator, "operator", "Operator"), named(value, "value", "Value")),
       h("div", { class: "seg-side" }, note.left, more),
       note.hint, note.error);
-    return { node, element, note, more };
+    return { node, element, note, more, closed };
   }
 
   menu(node) {
@@ -226,7 +232,9 @@ export class Rows {
         const problem = editor.problems.get(node.id);
         note.error.replaceChildren(...(problem ? [h("strong", {}, "Error: "), problem] : []));
         this.mark(node, Boolean(problem));
-        note.hint.replaceChildren(...(node.kind === "group" ? [] : this.hints(node, parent, line, before, denied)));
+        note.hint.replaceChildren(...spaced([...this.proved(node, parent), ...(node.kind === "group" ? [] : this.hints(node, parent, line, before, denied))]));
+        const row = this.rows.get(node.id);
+        if (row) this.fold(row, node);
       }
       let above = null;
       for (const part of node.rules ?? []) {
@@ -255,23 +263,57 @@ export class Rows {
       hints.push(`Nobody has a value for ${property.label} yet${node.denied ? ", so this condition lets everyone through" : ""}.`);
     }
     const { units, workspace } = editor.words.choices;
+    if (included(node)) hints.push(included(node));
     const moves = resolved(node, units, workspace.zone);
     if (moves) hints.push(`${moves[0].toUpperCase()}${moves.slice(1)}.`);
     if (property?.kind === "number" && property.lowest !== null && editor.words.takes(node) !== "nothing") {
-      hints.push(`From ${number(property.lowest)} to ${number(property.highest)}.`);
+      hints.push(`From ${about(property.lowest)} to ${about(property.highest)}.`);
     }
     if (line) {
       const came = before ? before.met : line.reached;
-      if (parent.joiner === "all" && !parent.denied && came && line.met === came) hints.push(`Changes nothing: all ${number(came)} already match.`);
+      if (sort(parent) === "all" && came && line.met === came) hints.push(`Changes nothing: all ${number(came)} already match.`);
       if (line.unknown && !denied && property) {
-        hints.push(h("span", {}, `Includes ${number(line.unknown)} with no ${property.label.toLowerCase()}. `,
-          parent.joiner === "all" ? h("button", { type: "button", class: "seg-link", onclick: () => editor.leaveOutUnknown(node) }, "Leave them out") : null));
+        hints.push(h("span", {}, `Includes ${people(line.unknown)} with no ${property.label.toLowerCase()}`,
+          parent.joiner === "all" ? [" · ", this.link("Leave them out", () => editor.leaveOutUnknown(node))] : "."));
       }
     }
-    return hints.flatMap((hint, place) => (place ? [" ", hint] : [hint]));
+    const whole = (editor.commas.get(node.id) ?? []).filter((value) => values(node.value).includes(value));
+    if (whole.length) hints.push(h("span", {}, "Split at the commas? ", this.link("Split", () => editor.splitAtCommas(node, whole))));
+    return hints;
+  }
+
+  link(text, onclick) {
+    return h("button", { type: "button", class: "seg-link", onclick }, text);
+  }
+
+  // What its logic says of a group or condition inside the rule; of the rule itself the panel says it.
+  proved(node, parent) {
+    const { editor } = this;
+    const proof = parent && editor.isFresh && editor.proofs.get(node.id);
+    return proof ? this.proof(node, proof) : [];
+  }
+
+  proof(node, { words, other }) {
+    if (!other || !node.rules) return [words];
+    const otherwise = heading({ ...node, joiner: { all: "any", any: "all" }[node.joiner] });
+    return [words, this.link(`Use ${otherwise} instead`, () => this.editor.joinOtherwise(this.editor.now(node)))];
+  }
+
+  // Where there is no room, a finished row is its own sentence, and the one that is being edited shows its fields.
+  fold(row, node) {
+    const { editor } = this;
+    const isOpen = this.card === node.id || Boolean(editor.unfinished(node)) || editor.problems.has(node.id);
+    row.element.classList.toggle("seg-is-open", isOpen);
+    row.closed.textContent = editor.words.said(node);
+  }
+
+  openCard(id) {
+    this.card = id;
+    for (const row of this.rows.values()) this.fold(row, this.editor.now(row.node));
   }
 
   focus(id, part) {
+    if (this.rows.has(id) && part !== "more") this.openCard(id);
     const target = document.getElementById(`${id}-${part}`) ?? document.getElementById(`${id}-property`) ?? document.getElementById(`${id}-heading`) ?? document.getElementById(`${id}-more`);
     target?.focus();
     // What is still to be chosen is offered at once.
@@ -279,6 +321,8 @@ export class Rows {
     return Boolean(target);
   }
 }
+
+const spaced = (hints) => hints.flatMap((hint, place) => (place ? [" ", hint] : [hint]));
 
 function left(parent, line, before) {
   const met = before ? before.met : parent.joiner === "any" ? 0 : line.reached;

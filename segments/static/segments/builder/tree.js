@@ -69,6 +69,9 @@ export function* nodes(node) {
   for (const part of node.rules ?? []) yield* nodes(part);
 }
 
+// What has to be met, line by line.
+export const parts = (node) => (node.joiner === "all" && !node.denied ? node.rules : [node]);
+
 export const conditions = (root) => [...nodes(root)].filter((node) => node.kind !== "group");
 
 export function levels(node) {

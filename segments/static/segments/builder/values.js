@@ -55,6 +55,7 @@ function tokens(node, editor, ids, kind) {
       return;
     }
     const fresh = read.filter((value) => !chosen.some((each) => String(each) === String(value)));
+    editor.commas.set(node.id, fresh.filter((value) => /,./.test(value)));
     if (fresh.length) put([...chosen, ...new Set(fresh)], `add ${fresh.join(", ")}`, isLeft ? null : "value");
   };
   const combobox = new Combobox({
@@ -117,7 +118,11 @@ function single(node, editor, ids, kind, value, label, written, id = ids.value) 
       if (read === null) editor.wrong(node, "Enter a number, like 1200 or 12.5.");
       else put(read, { typing: true });
     },
-    onchange: () => editor.settle(node),
+    onchange: (event) => {
+      const read = isNumber ? readNumber(event.target.value) : null;
+      if (read !== null) event.target.value = String(read); // as it was read
+      editor.settle(node);
+    },
   });
 }
 
@@ -179,6 +184,13 @@ function length(node, editor, ids) {
   return h("span", { class: "seg-period" }, amountField, unitField, node.operator === "more_than_ago" ? h("span", {}, "ago") : null);
 }
 
+// Whether a day that is named is itself among those meant.
+export function included(node) {
+  if (node.denied || !DAY.test(values(node.value)[0])) return "";
+  if (["before", "after"].includes(node.operator)) return "That day is not included.";
+  return ["at_or_before", "at_or_after"].includes(node.operator) ? "That day is included." : "";
+}
+
 // When a period begins or ends, as it stands now.
 export function resolved(node, units, zone) {
   const given = node.operator && period(node.value);
@@ -201,7 +213,7 @@ function segment(node, editor, ids) {
     text: name,
     described: ids.described,
     placeholder: "Choose a segment",
-    options: (text) => editor.segments(text),
+    options: (text) => editor.segmentsTold(text),
     choose: (option) => editor.change(node, { segment: option.value }, { label: `choose ${option.label}`, focus: "value" }),
     typed: (text) => (text.trim() ? editor.problem(node, `There is no segment ${text}.`) : null),
   }).element;
