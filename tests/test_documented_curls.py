@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 
-from segments.models import Segment
+from segments.models import Segment, SegmentVersion
 from tests.people import add
 from workspaces.models import ApiKey, Member, Role, Workspace
 
@@ -37,6 +38,13 @@ def answer(command, **replaced):
     return int(status), json.loads(body)
 
 
+def call(segment, pk):
+    """Give a segment the id that the documents have."""
+    with transaction.atomic():
+        Segment.objects.filter(pk=segment).update(id=pk)
+        SegmentVersion.objects.filter(segment=segment).update(segment=pk)
+
+
 def test_swipeones(live_server):
     shop = Workspace.objects.create(pk="6660175570fbd8a9c22bedfb", name="Demo shop")
     key = ApiKey.objects.issue(shop, "curl", "write")[1]
@@ -51,7 +59,7 @@ def test_swipeones(live_server):
 
     status, word, data = run(create)
     assert (status, word, data["segment"]["workspaceId"]) == (201, "success", shop.pk)
-    Segment.objects.filter(pk=data["segment"]["_id"]).update(id="6684f0911504d49e7c00312e")
+    call(data["segment"]["_id"], "6684f0911504d49e7c00312e")
     assert run(everything)[2]["count"] == 1
     assert run(one)[2]["segment"]["name"] == "Subscription Status in trial and Gender is Female"
     assert [each["email"] for each in run(people)[2]["contacts"]] == ["ana@shop.example"]
@@ -72,6 +80,6 @@ def test_tiledesks(live_server, settings):
 
     status, made = run(create)
     assert (status, made["name"], made["id_project"]) == (200, "segment1", shop.pk)
-    Segment.objects.filter(pk=made["_id"]).update(id="5c81593adf767b0017d1aa66")
+    call(made["_id"], "5c81593adf767b0017d1aa66")
     assert (run(everything)[0], run(everything)[1]["count"]) == (200, 1)
     assert (run(one)[0], run(one)[1]["filters"]) == (200, made["filters"])

@@ -261,10 +261,13 @@ def test_a_request_asks_for_nothing_twice(api, shop, settings):
         "get": (functools.partial(api.get, path), 2),  # key, segment
         "list": (functools.partial(api.get, SEGMENTS), 2),  # key, segments
         "nothing": (functools.partial(api.patch, path, {}), 2),  # key, segment
-        "rename": (functools.partial(api.patch, path, {"name": "B"}), 7),  # and begin, lock, name, update, commit
+        "rename": (
+            functools.partial(api.patch, path, {"name": "B"}),
+            9,
+        ),  # and begin, lock, segment, name, update, version, commit
         "change": (
             functools.partial(api.patch, path, {"criteria": criteria}),
-            10,
+            12,
         ),  # and the schema before and under the lock
     }
     assert {name: queries(ask) for name, (ask, _) in expected.items()} == {
