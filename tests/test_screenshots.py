@@ -1,6 +1,8 @@
 """Pictures of the main screens over the demo shop's data, for README: SCREENSHOTS=1 uv run pytest -m browser -k picture."""
 
+import csv
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ from django.contrib.auth.models import User
 from segmenter import demo
 from segments import audience
 from tests.test_browser import PASSWORD, Screen, chromium, pytestmark  # noqa: F401
+from tests.test_import_jobs import work
 from workspaces.models import Member, Role
 
 FOLDER = Path(__file__).parent / "screenshots"
+FILE = Path(tempfile.gettempdir()) / "customers of spring.csv"
 MOST_BYTES = 150_000
 DESKTOP, PHONE = (1280, 800), (390, 844)
 
@@ -57,6 +61,29 @@ def why_not(workspace, screen):
     screen.open(f"/admin/contacts/contact/{quiet.pk}/why/{segment.pk}/").sees("is not in Paying, ordered lately")
 
 
+def contacts(workspace, screen):
+    vip = workspace.segments.get(name="Paying, ordered lately")
+    screen.open(f"/admin/contacts/contact/?q=ru&segment={vip.pk}").sees("contacts", "#state")
+
+
+def import_checked(workspace, screen):
+    with FILE.open("w", newline="", encoding="utf-8") as opened:
+        rows = csv.writer(opened)
+        rows.writerow(["Customer", "E-mail", "First name", "Plan", "Member since"])
+        for number in range(1, 401):
+            email = "nobody@" if number % 130 == 7 else f"c{number}@shop.example"
+            rows.writerow([f"c-{number}", email, "Ana", ["pro", "free"][number % 2], f"{number % 28 + 1}/5/2025"])
+    try:
+        screen.open("/admin/contacts/importjob/add/").css("#file").send_keys(str(FILE))
+        screen.button("Next: match columns").click()
+        screen.button("Next: check").click()
+        screen.sees("Waits for its turn")
+        work()
+        screen.sees("Nothing is written yet.")
+    finally:
+        FILE.unlink()
+
+
 @pytest.mark.skipif(not os.environ.get("SCREENSHOTS"), reason="writes files: asked for by SCREENSHOTS=1")
 def test_a_picture_of_each_screen(demo_shop):
     workspace, screen = demo_shop
@@ -69,6 +96,8 @@ def test_a_picture_of_each_screen(demo_shop):
         ("editor-phone", editor, PHONE, False),
         ("message", message, DESKTOP, False),
         ("why-not-dark", why_not, DESKTOP, True),
+        ("contacts", contacts, DESKTOP, False),
+        ("import-check", import_checked, DESKTOP, False),
     ]:
         screen.resize(*size)
         screen.dark(dark)
