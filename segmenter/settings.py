@@ -28,7 +28,7 @@ INSTALLED_APPS = [
     "segments",
     "contacts",
     "workspaces",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # commands need no admin: segmenter/urls.py finds its pages
     "django.contrib.auth",
     "django.contrib.postgres",  # whose fields contacts have; Django 6.1 asks for it
     "django.contrib.contenttypes",

@@ -23,6 +23,8 @@ from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
 from workspaces.signin import SignInView
 from workspaces.signup import SignUpView
 
+admin.autodiscover()
+
 _WORKSPACE = r"workspaces/(?P<workspace_id>[^/]+)"
 _SEGMENT = r"segments/(?P<segment_id>[^/]+)"
 _CONTACT = r"contacts/(?P<contact>[^/]+)"

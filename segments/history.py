@@ -31,7 +31,7 @@ from workspaces.locks import lock
 from workspaces.models import Workspace
 from workspaces.problems import Invalid
 
-AT_ONCE = 500  # segments that are counted in one pass: each is a bit for each contact until it is written
+AT_ONCE = 50  # segments that are counted in one pass: each is a bit for each contact until it is written
 WRITTEN_AT_ONCE = 20  # segments whose bitmaps are held together
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
-from contacts import background
+from contacts import background, snapshot
 from contacts.values import local_day, milliseconds
 from segments import history
 from workspaces.models import Workspace
@@ -39,6 +39,7 @@ class Recorder:
             return
         if started >= self._due.get(pk, 0):
             history.record(workspace, now)
+            snapshot.cache.clear()  # this is the background, where nobody asks for these columns again
             self._seen[pk], self._due[pk] = seen, time.monotonic() + REST * (time.monotonic() - started)
         elif self._segments.get(pk) != state[0]:
             history.record(workspace, now, only_changed=True)
