@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pyroaring import BitMap64
 
+import segmenter.urls  # noqa: F401  which finds the pages of the admin
 from contacts import properties, uploads, upserts
 from contacts.importjobs import Options
 from contacts.models import Contact, ImportJob, Property, SubstitutionTag
