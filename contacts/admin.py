@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
+from procrastinate.contrib.django import admin as procrastinate_admin  # noqa: F401  registers what is taken out below
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from contacts import conversion, keys, properties, upserts
@@ -354,6 +355,8 @@ def id_of(term: str) -> int | None:
 
 def identified(term: str) -> Q:
     """The contacts that a search may mean, each by an index."""
+    if "\0" in term:  # which PostgreSQL takes in no text
+        return Q(pk__in=[])
     meant = Q(external_id=term) | (Q(lowered__startswith=term.lower()) & ~Q(email=""))
     pk = id_of(term)
     return meant if pk is None else meant | Q(pk=pk)

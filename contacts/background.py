@@ -4,9 +4,7 @@ import logging
 from collections.abc import Callable
 from threading import Event, Thread
 
-from django.db import DatabaseError, connection
-
-from contacts.refresh import SnapshotBusy
+from django.db import connection
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +17,7 @@ def start(name: str, pause_seconds: float, work: Callable[[], None]) -> Event:
         while not stopped.wait(pause_seconds):
             try:
                 work()
-            except (DatabaseError, SnapshotBusy):
+            except Exception:  # whatever it was, what else there is to do must not wait for a restart
                 log.exception("the %s could not go on; trying again", name)
                 connection.close()
 

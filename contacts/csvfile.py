@@ -337,7 +337,7 @@ def _encoding(file: BinaryIO, named: str | None) -> str:
     try:
         "".encode(named or "utf-8")  # refuses codecs that are not of text
         name = codecs.lookup(named or "utf-8").name
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         raise Invalid([Problem("encoding", f"{named} is no encoding; try utf-8, utf-16, latin-1 or cp1252")]) from None
     if start in _UTF_16 and (named is None or name.startswith("utf-16")):
         return "utf-16"

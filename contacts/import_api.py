@@ -143,6 +143,7 @@ _FIELDS: dict[str, tuple[str, type]] = {
     "dryRun": ("dry_run", bool),
     "start": ("start", bool),
 }
+NUL = rb"\u0000"  # as JSON has it; PostgreSQL keeps none
 _KINDS = {str: "a text", dict: "an object of column and text", bool: "true or false"}
 
 
@@ -163,7 +164,7 @@ def _asked(fields: Mapping[str, Any], options: Mapping[str, Any]) -> Asked:
         option, kind = _FIELDS[name]
         value = value if kind is str or not isinstance(value, str) else _parsed(value)
         texts = not isinstance(value, dict) or all(isinstance(each, str) for each in value.values())
-        if not isinstance(value, kind) or not texts:
+        if not isinstance(value, kind) or not texts or NUL in orjson.dumps(value):
             problems.append(Problem(name, f"give {_KINDS[kind]}"))
         else:
             read[option] = value

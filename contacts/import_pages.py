@@ -224,6 +224,8 @@ class ImportJobAdmin(ScopedAdmin):
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         held = workspaces(request, self.role_to_change).order_by("name", "pk")
         wanted = request.GET.get("workspace", "")
+        if wanted and not is_id(wanted):
+            raise Http404
         workspace = get_object_or_404(held, pk=wanted) if wanted else held.first()
         if workspace is None:
             raise PermissionDenied
@@ -278,7 +280,9 @@ class ImportJobAdmin(ScopedAdmin):
         problems: list[Problem] = []
         options = importjobs.options_of(job)
         if request.method == "POST":
-            encoding, delimiter = (request.POST.get(name) or None for name in ("encoding", "delimiter"))
+            encoding, delimiter = (
+                request.POST.get(name, "").replace("\0", "") or None for name in ("encoding", "delimiter")
+            )
             options = replace(options, encoding=encoding, delimiter=delimiter, format=request.POST.get("format", ""))
             if options.format not in FORMATS:
                 raise Http404

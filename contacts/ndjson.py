@@ -99,6 +99,8 @@ def _record(text: bytes) -> dict[str, Any] | str:
             flat |= {_INSIDE[name] + header_name(inner): each for inner, each in value.items()}
         else:
             flat[header_name(name)] = value
+    if any("\0" in name for name in flat):
+        return "holds a NUL character in a name"
     holding = next((name for name, value in flat.items() if isinstance(value, str) and "\0" in value), None)
     return flat if holding is None else f"holds a NUL character in {holding}"
 

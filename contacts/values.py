@@ -73,11 +73,14 @@ def as_text(value: Any) -> str:
     raise Refused("is not a text")
 
 
+LONGEST_NUMERAL = 400  # characters; the largest float has 309 before its point
 _NUMERAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def as_number(value: Any) -> float:
     """A finite 64-bit float, from a JSON number or a text that spells one."""
+    if isinstance(value, str) and len(value) > LONGEST_NUMERAL:
+        raise Refused("is not a number")
     if isinstance(value, str) and _NUMERAL.fullmatch(value.strip()):
         text = value.strip()
         value = int(text) if text.lstrip("+-").isdigit() else float(text)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
@@ -17,6 +18,17 @@ from workspaces.logins import TooManyLogins
 from workspaces.problems import Conflict, Invalid, Problem, shortened
 
 log = logging.getLogger(__name__)
+
+
+def no_nul(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: no page of the admin has NUL in its path, which PostgreSQL takes in no text."""
+
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        if request.path.startswith("/admin/") and "\0" in request.path:
+            return HttpResponse("There is no such page.", status=404, content_type="text/plain")
+        return get_response(request)
+
+    return answer
 
 
 def answer(error: Exception, context: dict[str, Any]) -> HttpResponseBase:

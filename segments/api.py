@@ -196,7 +196,7 @@ class SegmentViewSet(ViewSet):
 
 
 def _span(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_DAYS):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST_DAYS):
         raise Invalid([Problem("days", f"give a whole number from 1 to {MOST_DAYS}")])
     return int(text)
 

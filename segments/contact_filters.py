@@ -14,6 +14,7 @@ from contacts.models import Contact, Status
 from segments.models import Segment
 from segments.rules.tree import Condition, InSegment, Not, Rule
 from segments.rules.words import day_in_words
+from workspaces.identifiers import is_id
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem, listed
 
@@ -33,7 +34,7 @@ class SegmentField(forms.CharField):
 
     def prepare_value(self, value: Any) -> Any:
         """The name where an address holds the id."""
-        there = self._live().filter(pk=value).first() if isinstance(value, str) and value else value
+        there = self._live().filter(pk=value).first() if isinstance(value, str) and is_id(value) else value
         return there.name if isinstance(there, Segment) and self._alone(there.name) else value
 
     def clean(self, value: Any) -> Any:

@@ -1,7 +1,7 @@
 """One page of a workspace's contacts, the newest first: what the admin lists, and who that is all in all."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from django.db.models import Q, QuerySet
@@ -39,6 +39,7 @@ class Page:
     place: int | None = None
     older: str = ""
     newer: str = ""
+    by_id: bool = False  # somebody found by their own id, whom no rule of these words finds
 
     @property
     def last_place(self) -> int | None:
@@ -109,7 +110,7 @@ def page(asked: Asked) -> Page:
             raise
         return _of_table(contacts.exclude(lifecycle=Status.TRASHED), asked)
     if not people.count and (pk := id_of(asked.text)) and not asked.filters.chosen:
-        return _of_table(contacts.filter(pk=pk), asked)
+        return replace(_of_table(contacts.filter(pk=pk), asked), by_id=True)
     return _of_audience(people, asked)
 
 

@@ -34,6 +34,7 @@ from segments.pins import Wish
 from segments.references import Wanted
 from segments.rules import tree
 from workspaces.admin import ROLES, ScopedAdmin, may, workspaces
+from workspaces.identifiers import is_id
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
@@ -62,10 +63,10 @@ def _asked(request: HttpRequest, role: int) -> Asked | None:
     if not wanted:
         first = held.order_by("name", "pk").first()
         return None if first is None else Asked(first, query)
-    try:
-        return Asked(held.get(pk=wanted), query)
-    except Workspace.DoesNotExist:
-        raise Http404("There is no such workspace.") from None
+    found = held.filter(pk=wanted).first() if is_id(wanted) else None
+    if found is None:
+        raise Http404("There is no such workspace.")
+    return Asked(found, query)
 
 
 def _asked_or_404(request: HttpRequest, role: int) -> Asked:
@@ -111,7 +112,9 @@ def _listed(request: HttpRequest, asked: Asked) -> dict[str, Any]:
     try:
         page = contact_list.page(asked)
         said |= {"page": page, "words": contact_filters.words(asked.filters, request.GET), "trash": asked.is_trash}
-        said["rule"] = orjson.dumps(tree.write_node(asked.rule())).decode() if _can_be_a_rule(asked) else ""
+        said["rule"] = (
+            orjson.dumps(tree.write_node(asked.rule())).decode() if _can_be_a_rule(asked) and not page.by_id else ""
+        )
         said["nobody_yet"] = not page.count and not asked.is_narrowed
     except (Invalid, SnapshotBusy) as error:
         said["problems"] = told(error)

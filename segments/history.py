@@ -20,6 +20,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from pyroaring import BitMap64
 
+from contacts import snapshot
 from contacts.models import Contact
 from contacts.values import local_day
 from segments import listing
@@ -49,7 +50,10 @@ def record(workspace: Workspace, now: int | None = None, *, only_changed: bool =
     `now`: the moment, in milliseconds UTC; PostgreSQL's if left out. Safe to run at any time, any number at once: each
     waits for the others, and a count that was interrupted is as if it had not been. Raises SnapshotBusy.
     """
-    SegmentPeople.objects.filter(segment__workspace=workspace.pk).exclude(segment__deleted_at=None).delete()
+    snapshot.read(workspace, ())  # takes in what was written first if that is much: below, nothing may
+    with transaction.atomic():
+        lock_history(workspace.pk)
+        SegmentPeople.objects.filter(segment__workspace=workspace.pk).exclude(segment__deleted_at=None).delete()
     wanted = workspace.segments.live()
     if only_changed:
         same = SegmentPeople.objects.filter(segment=OuterRef("pk"), saved_at=OuterRef("updated_at"))
@@ -187,7 +191,6 @@ def forget(contact: Contact) -> int:
         if contact.pk in before or contact.pk in people:
             before.discard(contact.pk)
             people.discard(contact.pk)
-            held.before, held.people = before.serialize(), people.serialize()
-            held.save(update_fields=["before", "people"])
+            kept.filter(pk=held.pk).update(before=before.serialize(), people=people.serialize())
             count += 1
     return count

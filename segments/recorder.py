@@ -1,5 +1,6 @@
 """Record in the background how segments grow, whenever contacts, segments, the day or the hour have changed."""
 
+import logging
 import time
 from threading import Event
 from typing import Any
@@ -11,6 +12,8 @@ from contacts import background, snapshot
 from contacts.values import local_day, milliseconds
 from segments import history
 from workspaces.models import Workspace
+
+log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 2.0
 REST = 60  # times as long as counting a workspace's segments took, before all are counted again
@@ -29,7 +32,12 @@ class Recorder:
         """`now`: the moment, in milliseconds UTC."""
         moment = milliseconds(timezone.now()) if now is None else now
         for workspace in Workspace.objects.in_bulk(list(found := _states())).values():
-            self._keep(workspace, found[workspace.pk], now, moment)
+            try:
+                self._keep(workspace, found[workspace.pk], now, moment)
+            except Exception:  # the other workspaces do not wait for this one
+                log.exception("the segments of %s could not be counted; trying again", workspace.pk)
+                self._due[workspace.pk] = time.monotonic() + REST
+                connection.close()
 
     def _keep(self, workspace: Workspace, state: tuple[Any, ...], now: int | None, moment: int) -> None:
         pk, started = workspace.pk, time.monotonic()

@@ -108,6 +108,35 @@ def test_somebody_is_found_by_the_id_that_addresses_have(ana, people, write):
     assert listed(ana, q=write(added.pk)) == "Numbered"
 
 
+def test_somebody_found_by_their_id_is_not_offered_as_a_search(ana, people):
+    """Which would find nobody, or others."""
+    added = Contact.objects.create(id=987654300, workspace=people, first_name="Numbered")
+    shown = body(ana.get(LIST, {"q": str(added.pk)}))
+    assert "Numbered" in shown
+    assert "Build a segment of these" not in shown
+    assert "format=csv" not in shown
+    assert "format=csv" in body(ana.get(LIST, {"q": "lena"}))
+
+
+@pytest.mark.parametrize(
+    ("address", "query", "status"),
+    [
+        (LIST, {"segment": "\0"}, 200),
+        (LIST, {"state": "trashed", "q": "\0"}, 200),
+        (LIST, {"workspace": "\0"}, 404),
+        ("/admin/contacts/importjob/add/", {"workspace": "\0"}, 404),
+        ("/admin/segments/segment/%00/versions/", {}, 404),
+        (
+            "/admin/autocomplete/",
+            {"term": "\0", "app_label": "segments", "model_name": "pin", "field_name": "contact"},
+            200,
+        ),
+    ],
+)
+def test_nul_in_an_address_is_no_failure(ana, people, address, query, status):
+    assert ana.get(address, query).status_code == status
+
+
 def test_somebody_of_another_workspace_is_not_found_by_their_id(ana, people, rival):
     assert listed(ana, q=f"{add(rival, 'Rival').pk:024x}") == ""
 

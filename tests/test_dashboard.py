@@ -1,7 +1,9 @@
 """The admin's first page: how a workspace is doing, for those who belong to it."""
 
 import html
+import itertools
 import re
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -97,3 +99,11 @@ def test_the_dashboard_costs_the_same_number_of_queries_however_many_segments(
         drafts.create(furnished, Draft(f"More {number}", custom("plan", "is", "free"), rule_given=True))
     with django_assert_num_queries(len(first)):
         shown(ana)
+
+
+@pytest.mark.parametrize("file", sorted(Path().glob("*/static/**/*.css")), ids=str)
+def test_a_style_sheet_closes_what_it_opens(file):
+    """Else what follows holds only inside of that."""
+    plain = re.sub(r"/\*.*?\*/", "", file.read_text(), flags=re.DOTALL)
+    depths = list(itertools.accumulate((char == "{") - (char == "}") for char in plain))
+    assert (min(depths), depths[-1]) == (0, 0)

@@ -387,6 +387,20 @@ def test_a_large_workspace_is_not_counted_all_the_time(people, paying, monkeypat
     assert rows(paying) == october((1, 2, 0, 0))
 
 
+def test_a_workspace_that_cannot_be_recorded_is_in_no_others_way(people, paying, rival, monkeypatch):
+    theirs = make(rival, Condition("firstName", "is", "Zoe"))
+    record = history.record
+
+    def failing(workspace, *args, **options):
+        if workspace == people:
+            raise RuntimeError("of any kind")
+        return record(workspace, *args, **options)
+
+    monkeypatch.setattr(history, "record", failing)
+    Recorder().keep(at(1))
+    assert (len(rows(theirs)), len(rows(paying))) == (1, 0)
+
+
 def test_the_command_records_one_workspace_or_all(people, paying, rival):
     declare(rival, plan="text")
     theirs = make(rival)
@@ -552,7 +566,7 @@ def test_programs_get_what_was_recorded(api, people, paying):
     assert len(api.get(f"/api/segments/{paying.pk}/history", days="40").json()["data"]["history"]) == 3
 
 
-@pytest.mark.parametrize("days", ["0", "-1", "3661", "x", "", "1.5", "²"])
+@pytest.mark.parametrize("days", ["0", "-1", "3661", "x", "", "1.5", "²", "1" * 5_000])
 def test_days_that_are_no_number_are_refused(api, paying, days):
     answer = api.get(f"/api/segments/{paying.pk}/history", days=days)
     assert answer.status_code == 400

@@ -112,6 +112,7 @@ PROBLEMS = [
     (custom("age", "is", "many"), "many is not a number"),
     (custom("age", "is", float("nan")), "is not a finite number"),
     (custom("age", "is", 2**53 + 2), "beyond 2^53"),
+    (custom("age", "is", "1" * 5_000), "is not a number"),
     (custom("age", "between", (40, 30)), "the first value, 40, is larger than the second, 30"),
     (custom("age", "between", 5), "takes a list of two values"),
     (custom("age", "greater_than", (1, 2)), "takes one value"),
