@@ -513,7 +513,7 @@ def test_guests_and_strangers_import_and_read_nothing(ana, shop, rival):
         for step in ("file", "columns", "check", "run", "done", "progress", "rejects", "change", "cancel"):
             for pk in (job.pk, "f" * 24, "x", "%00"):
                 where_to = f"/admin/contacts/importjob/{pk}/{step}/"
-                assert (client.get(where_to).status_code) == (405 if step == "cancel" else 404)
+                assert (client.get(where_to).status_code) == (405 if step == "cancel" and pk != "%00" else 404)
                 assert client.post(where_to, {"seen": "x", "key": "id", "format": "csv"}).status_code == 404
     assert ImportJob.objects.values().get() == before
     with connection.cursor() as cursor:
