@@ -63,7 +63,7 @@ def why_not(workspace, screen):
 
 def contacts(workspace, screen):
     vip = workspace.segments.get(name="Paying, ordered lately")
-    screen.open(f"/admin/contacts/contact/?q=ru&segment={vip.pk}").sees("contacts", "#state")
+    screen.open(f"/admin/contacts/contact/?q=ru&segment={vip.pk}").sees("the newest first")
 
 
 def import_checked(workspace, screen):
@@ -96,7 +96,7 @@ def test_a_picture_of_each_screen(demo_shop):
         ("editor-phone", editor, PHONE, False),
         ("message", message, DESKTOP, False),
         ("why-not-dark", why_not, DESKTOP, True),
-        ("contacts", contacts, DESKTOP, False),
+        ("contacts", contacts, (1280, 600), False),
         ("import-check", import_checked, DESKTOP, False),
     ]:
         screen.resize(*size)
