@@ -79,7 +79,7 @@ def import_checked(workspace, screen):
         screen.button("Next: check").click()
         screen.sees("Waits for its turn")
         work()
-        screen.sees("Nothing is written yet.")
+        screen.sees("Nothing is written yet. 400 rows")
     finally:
         FILE.unlink()
 
