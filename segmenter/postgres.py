@@ -191,9 +191,13 @@ def _lives(pid: int, cluster: Path) -> bool:
         if not Path("/proc/self/cmdline").exists():  # macOS, which reaps
             os.kill(pid, 0)
             return True
-        return os.fsencode(cluster) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        for _ in range(20):
+            if words := Path(f"/proc/{pid}/cmdline").read_bytes():
+                return os.fsencode(cluster) in words.split(b"\0")
+            time.sleep(0.01)  # while a process turns into another program it has no words for a moment
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        pass
+    return False
 
 
 # Which programs run, and as whom
