@@ -1,12 +1,11 @@
 // Show the list of contacts anew while somebody types, and count whom they choose. Without this both happen on a button.
 
+import { asking } from "./fragment.js";
+
 const form = document.getElementById("contact-search");
 const shown = document.getElementById("shown");
 const state = document.getElementById("state");
 const PAUSE = 200; // milliseconds without a key
-
-let waiting = 0;
-let running = null;
 
 // --- choosing
 
@@ -42,36 +41,22 @@ function query() {
   return new URLSearchParams(fields).toString();
 }
 
-async function ask() {
-  window.clearTimeout(waiting);
-  running?.abort();
-  const mine = (running = new AbortController());
-  const slow = window.setTimeout(() => (state.textContent = "Searching…"), 1000);
-  const address = `?${query()}`;
-  try {
-    const response = await fetch(address, { headers: { Accept: "text/vnd.fragment" }, signal: mine.signal });
-    if (response.redirected || response.status === 403) throw new Error("You are signed out. Sign in in another tab, then press Search.");
-    if (!response.ok) throw new Error("Could not search just now. Below is the list from before.");
-    const html = await response.text();
-    if (mine.signal.aborted) return;
-    shown.innerHTML = html;
+const { ask, later } = asking({
+  shown, state, pause: PAUSE,
+  words: {
+    slow: "Searching…",
+    signedOut: "You are signed out. Sign in in another tab, then press Search.",
+    failed: "Could not search just now. Below is the list from before.",
+  },
+  request: () => [`?${query()}`],
+  drawn: (address) => {
     window.history.replaceState(null, "", address);
     choosing();
-    state.textContent = shown.querySelector("[data-said]")?.dataset.said ?? "";
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    state.textContent = error instanceof TypeError ? "Not connected. What you typed is kept on this page." : error.message;
-  } finally {
-    window.clearTimeout(slow);
-  }
-}
+  },
+});
 
 if (form) {
-  form.elements.q.addEventListener("input", () => {
-    running?.abort();
-    window.clearTimeout(waiting);
-    waiting = window.setTimeout(ask, PAUSE);
-  });
+  form.elements.q.addEventListener("input", later);
   form.addEventListener("submit", (event) => {
     if (event.submitter?.closest(".searching:has(select)")) return; // another workspace, which has other segments
     event.preventDefault();
