@@ -13,7 +13,7 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-export const hidden = (text) => h("span", { class: "seg-hidden" }, text);
+export const hidden = (text) => h("span", { class: "visually-hidden" }, text);
 
 let last = 0;
 export const uid = (word) => `seg-${word}-${++last}`;
@@ -55,8 +55,8 @@ export function placeUnder(popover, anchor) {
 export class Live {
   // Two regions that are in the page from the start; emptied, then set, so that the same words are said again.
   constructor(parent) {
-    this.status = h("p", { class: "seg-hidden", role: "status" });
-    this.alert = h("p", { class: "seg-hidden", role: "alert" });
+    this.status = h("p", { class: "visually-hidden", role: "status" });
+    this.alert = h("p", { class: "visually-hidden", role: "alert" });
     parent.append(this.status, this.alert);
   }
 

@@ -3,9 +3,9 @@
 import { h, Live } from "./dom.js";
 import { KeptDraft } from "./draft.js";
 import { Editor } from "./editor.js";
-import { NOT_CONNECTED, Panel } from "./panel.js";
+import { Panel } from "./panel.js";
 import { Saving } from "./saving.js";
-import { Server } from "./server.js";
+import { NOT_CONNECTED, Server } from "./server.js";
 import { Starters } from "./starters.js";
 import { Words } from "./words.js";
 

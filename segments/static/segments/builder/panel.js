@@ -2,8 +2,9 @@
 // people, facets, and why somebody is in or not.
 
 import { h, hidden, number, people, share, signed, uid } from "./dom.js";
+import { NOT_CONNECTED, SIGNED_OUT } from "./server.js";
 import { conditions, parts, read, removed, write } from "./tree.js";
-import { sort } from "./words.js";
+import { joiner, sort } from "./words.js";
 
 const TYPING = 250; // milliseconds after the last key
 const SLOW = 1000;
@@ -122,8 +123,7 @@ export class Panel {
 
   async askFacets() {
     if (!this.facet.value) return;
-    const property = this.editor.words.properties.get(this.facet.value);
-    await this.fill(this.facets, "facets", { property: property.reference }, (found) => this.drawFacets(found, property));
+    await this.fill(this.facets, "facets", { property: this.facet.value }, (found) => this.drawFacets(found));
   }
 
   async askWhy() {
@@ -254,7 +254,7 @@ export class Panel {
       const line = editor.lines.get(part.id) ?? (group.rules.length === 1 ? editor.lines.get(group.id) : null);
       if (!line) continue;
       const now = kind === "none" || kind === "not all" ? line.reached - line.met : line.met;
-      const word = place ? `${{ all: "and", any: "or", none: "nor", "not all": "and" }[kind] ?? ""} ` : kind === "none" ? "not " : "";
+      const word = place ? `${joiner(group)} ` : kind === "none" ? "not " : "";
       const row = this.bar(`${word}${editor.words.said(part)}`, now, answer.people, signed(now - before), () => editor.rows.focus(part.id, "more"));
       if (part.rules?.length) {
         const inside = h("details", { class: "seg-folded" }, h("summary", {}, `Inside ${editor.words.said(part)}`));
@@ -283,15 +283,14 @@ export class Panel {
     if (!found.length) return [];
     const title = count <= found.length ? people(count) : `${found.length} of them`;
     return [h("h3", {}, title), h("div", { class: "seg-scroll", tabIndex: 0, role: "region", "aria-label": title }, h("table", {},
-      h("caption", { class: "seg-hidden" }, title),
+      h("caption", { class: "visually-hidden" }, title),
       h("thead", {}, h("tr", {}, ["Name", ...columns].map((each) => h("th", { scope: "col" }, each)))),
       h("tbody", {}, found.map((each) => h("tr", {},
         h("th", { scope: "row", dir: "auto" }, h("a", { href: `${this.contacts}${each.id}/change/`, target: "_blank", rel: "noopener", title: "Opens a new tab" }, each.name, hidden(" (opens a new tab)"))),
-        each.values.map((value) => h("td", { dir: "auto" }, value || h("span", {}, h("span", { "aria-hidden": "true" }, "–"), h("span", { class: "seg-hidden" }, "no value")))))))))];
+        each.values.map((value) => h("td", { dir: "auto" }, value || h("span", {}, h("span", { "aria-hidden": "true" }, "–"), hidden("no value")))))))))];
   }
 
-  drawFacets(found, property) {
-    const { bars, missing, other } = found;
+  drawFacets({ bars, missing, other }) {
     const most = Math.max(1, missing, other, ...bars.map((each) => each.count));
     const rows = bars.map((each) => {
       const row = this.bar(each.label, each.count, most, "", () => this.offer(row, each.rule));
@@ -348,15 +347,13 @@ export class Panel {
 
 const MOST_LINES = 12; // of the funnel that are shown at once
 const TELLING = ["number", "date", "boolean", "list", "text"];
-export const NOT_CONNECTED = "Not connected. Your changes are kept on this page.";
-const SIGNED_OUT = "You are signed out. Sign in in another tab, then press Save again.";
 const warning = (...words) => h("p", { class: "seg-warning" }, words.flatMap((word, place) => (place ? [" ", word] : [word])));
 const fits = (property) => (property.distinct > 1 && property.distinct <= 200 ? (property.group === "Custom" ? 2 : 1) : 0);
 
 // Met and not met, also in words; under a denial "must not be met".
 function tree(node, denied = false) {
   const mark = h("span", { class: node.met ? "seg-met" : "seg-unmet" }, h("span", { "aria-hidden": "true" }, node.met ? "✓" : "✗"),
-    h("span", { class: "seg-hidden" }, node.met ? " met" : " not met"));
+    hidden(node.met ? " met" : " not met"));
   const parts = node.all ?? node.any ?? (node.not ? [node.not] : []);
   const says = node.all ? "all of" : node.any ? "any of" : node.not ? "not" : node.words;
   const has = "stored" in node ? h("span", { class: "seg-quiet" }, ` (${node.stored === null ? "has none" : `has: ${[node.stored].flat().map((each) => (typeof each === "object" ? JSON.stringify(each) : each)).join(", ")}`})`) : "";

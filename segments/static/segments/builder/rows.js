@@ -25,7 +25,7 @@ export class Rows {
     this.count = 0;
     this.total = this.editor.conditionCount;
     this.element.classList.toggle("seg-large", this.total > LARGE);
-    this.element.replaceChildren(this.group(this.editor.root, null, 0, 0));
+    this.element.replaceChildren(this.group(this.editor.root, null, 0));
     if (held && focused) document.getElementById(focused)?.focus({ preventScroll: true });
     this.annotate();
   }
@@ -38,7 +38,7 @@ export class Rows {
 
   // --- groups ------------------------------------------------------------------------------------------------------
 
-  group(node, parent, place, depth) {
+  group(node, parent, depth) {
     const { editor } = this;
     const kind = sort(node);
     const name = parent ? `Group in ${heading(parent)}: ${editor.words.said(node)}` : `People who match ${editor.words.said(node)}`;
@@ -49,7 +49,7 @@ export class Rows {
       kind === "not" ? h("strong", { class: "seg-not" }, "not") : this.heading(node, kind),
       h("span", {}, node.rules.length ? "these:" : this.emptyMeans(node)),
       parent ? note.left : null,
-      parent ? menuButton(`Actions for the group ${heading(node)}`, () => this.groupMenu(node, isOpen), (event) => this.keys(event, node), `${node.id}-more`) : null,
+      parent ? menuButton(`Actions for the group ${heading(node)}`, () => this.menu(node, [isOpen ? "Close" : "Open", () => this.toggle(node, !isOpen)]), (event) => this.keys(event, node), `${node.id}-more`) : null,
     );
     const list = h("ol", {}, node.rules.map((part, at) => this.line(part, node, at, depth)));
     const adding = kind === "not" ? null : h("div", { class: "seg-adding" },
@@ -60,7 +60,7 @@ export class Rows {
       : h("button", { type: "button", class: "seg-link", id: `${node.id}-open`, onclick: () => this.toggle(node, true) },
           `${this.sentence(node)} Open`);
     return h("fieldset", { class: "seg-group", "data-sort": kind, "data-id": node.id },
-      h("legend", { class: "seg-hidden" }, name), head, note.hint, note.error, body);
+      h("legend", { class: "visually-hidden" }, name), head, note.hint, note.error, body);
   }
 
   heading(node, kind) {
@@ -90,29 +90,16 @@ export class Rows {
 
   line(node, parent, place, depth) {
     const word = place ? joiner(parent) : "";
-    const inside = node.kind === "group" ? this.group(node, parent, place, depth + 1) : this.row(node, parent);
+    const inside = node.kind === "group" ? this.group(node, parent, depth + 1) : this.row(node);
     const line = h("li", { class: "seg-line", "data-id": node.id },
       h("span", { class: "seg-joiner" }, word), h("div", { class: "seg-inside" }, inside));
     this.dropping(line, node);
     return line;
   }
 
-  groupMenu(node, isOpen) {
-    const { editor } = this;
-    return [
-      ["Duplicate", () => editor.duplicate(node)],
-      ["Move up", () => editor.move(node, -1)],
-      ["Move down", () => editor.move(node, 1)],
-      ["Put in a group", () => editor.wrap(node)],
-      ["Take out of the group", () => editor.takeOut(node)],
-      [isOpen ? "Close" : "Open", () => this.toggle(node, !isOpen)],
-      ["Remove", () => editor.remove(node)],
-    ];
-  }
-
   // --- rows --------------------------------------------------------------------------------------------------------
 
-  row(node, parent) {
+  row(node) {
     const { editor } = this;
     this.count += 1;
     const name = `Condition ${this.count} of ${this.total}: ${editor.words.said(node)}`;
@@ -122,8 +109,6 @@ export class Rows {
     this.notes.set(node.id, row.note);
     row.element.setAttribute("aria-label", name);
     row.more.setAttribute("aria-label", `Actions for condition ${this.count}`);
-    row.number = this.count;
-    row.parent = parent;
     return row.element;
   }
 
@@ -146,7 +131,8 @@ export class Rows {
           operators.map((row) => h("option", { value: row.key, selected: row.key === now }, row.words)))
       : null;
     const value = node.operator || node.kind === "segment" ? valueControl(node, editor, ids) : null;
-    const more = menuButton("Actions", () => this.menu(node), (event) => this.keys(event, node), `${node.id}-more`);
+    const negate = () => editor.change(editor.now(node), { denied: !editor.now(node).denied }, { label: "negate", focus: "more", say: "Negated." });
+    const more = menuButton("Actions", () => this.menu(node, ["Negate", negate]), (event) => this.keys(event, node), `${node.id}-more`);
     const handle = h("span", { class: "seg-handle", draggable: true, "aria-hidden": "true", title: "Drag to move" }, "⠿");
     handle.addEventListener("dragstart", (event) => {
       event.dataTransfer.setData("text/plain", node.id);
@@ -163,7 +149,8 @@ export class Rows {
     return { node, element, note, more, closed };
   }
 
-  menu(node) {
+  // `own`: what only a row has in its menu, or only a group.
+  menu(node, own) {
     const { editor } = this;
     return [
       ["Duplicate", () => editor.duplicate(node)],
@@ -171,7 +158,7 @@ export class Rows {
       ["Move down", () => editor.move(node, 1)],
       ["Put in a group", () => editor.wrap(node)],
       ["Take out of the group", () => editor.takeOut(node)],
-      ["Negate", () => editor.change(editor.now(node), { denied: !editor.now(node).denied }, { label: "negate", focus: "more", say: "Negated." })],
+      own,
       ["Remove", () => editor.remove(node)],
     ];
   }

@@ -3,7 +3,7 @@
 
 import { Combobox } from "./combobox.js";
 import { h, uid } from "./dom.js";
-import { answer, token } from "./server.js";
+import { answer, SIGNED_OUT, token } from "./server.js";
 import { write } from "./tree.js";
 
 export class Saving {
@@ -119,7 +119,7 @@ export class Saving {
       this.told(body, places);
     } else {
       const words = status === 401
-        ? "You are signed out. Sign in in another tab, then press Save again."
+        ? SIGNED_OUT
         : `${error.name === "TypeError" ? "Not connected." : error.message} Your changes are kept on this page.`;
       this.summarise([{ text: words }], "Not saved");
       this.live.warn(words);

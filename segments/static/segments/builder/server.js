@@ -1,5 +1,8 @@
 // Ask the server about a rule. A newer question of the same sort aborts the older one.
 
+export const NOT_CONNECTED = "Not connected. Your changes are kept on this page.";
+export const SIGNED_OUT = "You are signed out. Sign in in another tab, then press Save again.";
+
 export class Refused extends Error {
   constructor(status, body) {
     super(body.message ?? "");

@@ -92,11 +92,7 @@ export function find(root, id, parent = null) {
 export function replaced(root, id, replacement) {
   if (root.id === id) return replacement(root)[0];
   if (!root.rules) return root;
-  const rules = root.rules.flatMap((part) => {
-    if (part.id === id) return replacement(part);
-    const changed = replaced(part, id, replacement);
-    return [changed];
-  });
+  const rules = root.rules.flatMap((part) => (part.id === id ? replacement(part) : [replaced(part, id, replacement)]));
   return rules.every((part, place) => part === root.rules[place]) && rules.length === root.rules.length
     ? root
     : { ...root, rules };
@@ -116,7 +112,7 @@ export function removed(root, id) {
   return parent === root ? replaced(root, id, () => [blank()]) : removed(root, parent.id);
 }
 
-export function copied(node) {
+function copied(node) {
   return { ...node, id: fresh(), ...(node.rules && { rules: node.rules.map(copied) }) };
 }
 

@@ -10,15 +10,14 @@ export function valueControl(node, editor, ids) {
   const kind = editor.words.kind(node);
   if (takes === "nothing") return null;
   if (takes === "segment") return segment(node, editor, ids);
-  if (!fits(takes, kind, node.value)) return kept(node);
+  if (!fits(takes, node.value)) return kept(node);
   if (takes === "some") return tokens(node, editor, ids, kind);
   if (takes === "period") return length(node, editor, ids);
   if (takes === "two") return ends(node, editor, ids, kind);
-  if (takes === "one") return single(node, editor, ids, kind, values(node.value)[0], "Value", (value) => value);
-  return kept(node);
+  return single(node, editor, ids, kind, values(node.value)[0], "Value", (value) => value);
 }
 
-function fits(takes, kind, value) {
+function fits(takes, value) {
   const plain = (each) => ["string", "number", "boolean"].includes(typeof each);
   if (!given(value)) return takes !== "kept";
   if (takes === "some") return values(value).every(plain);
