@@ -12,18 +12,11 @@ from django.urls import reverse
 
 from segments import drafts
 from segments.drafts import Draft
+from tests.callers import join
 from tests.people import add, custom, declare
-from workspaces.models import ApiKey, Member, Role
+from workspaces.models import ApiKey, Role
 
 pytestmark = pytest.mark.django_db
-
-
-def join(workspace, name, role):
-    user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
-    Member.objects.create(workspace=workspace, user=user, role=role)
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def shown(client, **query):

@@ -14,10 +14,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
@@ -32,9 +30,10 @@ from segments.drafts import Draft
 from segments.models import Segment, SegmentDay, SegmentPeople
 from segments.recorder import Recorder
 from segments.rules.tree import Condition, InSegment
+from tests.callers import join
 from tests.people import add, custom, declare
 from tests.test_protocol import Elsewhere, execute, wait_until_blocked
-from workspaces.models import Member, Role
+from workspaces.models import Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -418,11 +417,7 @@ def test_the_command_records_one_workspace_or_all(people, paying, rival):
 
 @pytest.fixture
 def ana(people):
-    user = User.objects.create(username="ana", is_staff=True)
-    Member.objects.create(workspace=people, user=user, role=Role.AGENT)
-    client = Client()
-    client.force_login(user)
-    return client
+    return join(people, "ana", Role.AGENT)
 
 
 def shown(client, address):

@@ -27,8 +27,9 @@ from segments.property_changes import Breaking
 from segments.questions import ago
 from segments.rules import tree
 from segments.rules.tree import All, InSegment, Not, read_node
+from tests.callers import join
 from tests.people import add, custom, declare
-from tests.test_live import _NO_PINS, edit, join, text
+from tests.test_live import _NO_PINS, edit, text
 from workspaces.models import Role
 
 pytestmark = pytest.mark.django_db
