@@ -39,7 +39,7 @@ from contacts.imports import Head
 from contacts.mapping import header_problems
 from contacts.models import ImportJob, ImportState
 from contacts.schema import CUSTOM
-from workspaces.admin import ScopedAdmin, shown, workspaces
+from workspaces.admin import ScopedAdmin, chosen, offered, shown
 from workspaces.identifiers import is_id
 from workspaces.models import Workspace
 from workspaces.problems import Conflict, Invalid, Problem
@@ -51,7 +51,7 @@ STEPS = {
     "run": "Import",
     "done": "Done",
 }
-A_PAGE, MOST_WORKSPACES = 50, 200  # imports in the list, workspaces to choose from
+A_PAGE = 50  # imports in the list
 MOST_COLUMNS = 1_500  # of a file; each is several fields of one form
 
 ENCODINGS = {
@@ -195,7 +195,7 @@ class ImportJobAdmin(ScopedAdmin):
         """Those that go on first, then the newest first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        held = list(workspaces(request, self.role_to_look).order_by("name", "pk")[:MOST_WORKSPACES])
+        held = list(offered(request, self.role_to_look))
         workspace = next((each for each in held if each.pk == request.GET.get("workspace")), None)
         found = self.get_queryset(request).select_related("workspace").defer("plan", "problems", "options")
         if workspace:
@@ -222,19 +222,16 @@ class ImportJobAdmin(ScopedAdmin):
 
     @method_decorator(csrf_exempt)  # its file is to be kept as it comes, before Django's own look for the token
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        held = workspaces(request, self.role_to_change).order_by("name", "pk")
         wanted = request.GET.get("workspace", "")
-        if wanted and not is_id(wanted):
-            raise Http404
-        workspace = get_object_or_404(held, pk=wanted) if wanted else held.first()
+        workspace = chosen(request, self.role_to_change, wanted)
         if workspace is None:
-            raise PermissionDenied
+            raise Http404 if wanted else PermissionDenied
         if request.method == "POST":
             return self.uploaded(request, workspace)
         return self.choose(request, workspace)
 
     def choose(self, request: HttpRequest, workspace: Workspace, problem: str = "") -> HttpResponse:
-        held = workspaces(request, self.role_to_change).order_by("name", "pk")[:MOST_WORKSPACES]
+        held = offered(request, self.role_to_change)
         said = {"workspace": workspace, "workspaces": held, "problem": problem, "limit": settings.IMPORT_LIMIT}
         return self.page(request, "add", title="Import contacts", steps=_steps("file"), **said)
 

@@ -33,14 +33,12 @@ from segments.models import PinKind, Segment
 from segments.pins import Wish
 from segments.references import Wanted
 from segments.rules import tree
-from workspaces.admin import ROLES, ScopedAdmin, may, workspaces
-from workspaces.identifiers import is_id
+from workspaces.admin import ROLES, ScopedAdmin, chosen, may, offered
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
 FRAGMENT = "text/vnd.fragment"
 MOST_PINNED = 10_000  # people at once; for more a rule says better who they are
-MOST_WORKSPACES = 200  # to switch between
 TO_LOOK, TO_CHANGE = ROLES["contacts.contact"]
 TO_PIN = ROLES["segments.pin"][1]
 
@@ -59,14 +57,10 @@ def _asked(request: HttpRequest, role: int) -> Asked | None:
     """What the address asks for, of the workspace that it names or else of the first that the person belongs to."""
     query = {name: request.GET[name] for name in request.GET}
     wanted = query.pop("workspace__id__exact", "") or query.get("workspace", "")
-    held = workspaces(request, role)
-    if not wanted:
-        first = held.order_by("name", "pk").first()
-        return None if first is None else Asked(first, query)
-    found = held.filter(pk=wanted).first() if is_id(wanted) else None
-    if found is None:
+    workspace = chosen(request, role, wanted)
+    if wanted and workspace is None:
         raise Http404("There is no such workspace.")
-    return Asked(found, query)
+    return None if workspace is None else Asked(workspace, query)
 
 
 def _asked_or_404(request: HttpRequest, role: int) -> Asked:
@@ -127,10 +121,9 @@ def _can_be_a_rule(asked: Asked) -> bool:
 
 def _around(request: HttpRequest, asked: Asked) -> dict[str, Any]:
     """What stays while somebody types."""
-    held = workspaces(request, TO_LOOK).order_by("name", "pk")
     return {
         "form": asked.filters.form,
-        "workspaces": list(held[:MOST_WORKSPACES]),
+        "workspaces": list(offered(request, TO_LOOK)),
         "segments_offered": _offered(asked.workspace),
         "upsert": _upsert(request, asked.workspace),
     }

@@ -23,6 +23,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.timesince import timesince
 
+from workspaces.identifiers import is_id
 from workspaces.locks import lock
 from workspaces.models import ApiKey, Member, Role, Workspace
 
@@ -40,6 +41,7 @@ ROLES: dict[str, tuple[Role, Role]] = {
     "workspaces.member": (Role.ADMIN, Role.ADMIN),
     "workspaces.workspace": (Role.ADMIN, Role.ADMIN),
 }
+MOST_OFFERED = 200  # workspaces to switch between
 MOST_INLINE = 100  # rows; a page with more would hold more form fields than Django accepts
 
 
@@ -69,7 +71,25 @@ def workspaces(request: HttpRequest, role: int) -> QuerySet[Workspace]:
     if is_superuser(request):
         return Workspace.objects.all()
     # Plain ids: PostgreSQL then finds the contacts of one workspace by index, in order, which it does not for a join.
-    return Workspace.objects.filter(pk__in=[pk for pk, held in roles(request).items() if held >= role])
+    return Workspace.objects.filter(pk__in=_held(request, role))
+
+
+def _held(request: HttpRequest, role: int) -> list[str]:
+    """The ids of the workspaces in which whoever asks is a member of this role or a higher one."""
+    return [pk for pk, held in roles(request).items() if held >= role]
+
+
+def offered(request: HttpRequest, role: int) -> QuerySet[Workspace]:
+    """The workspaces to switch between."""
+    return workspaces(request, role)[:MOST_OFFERED]
+
+
+def chosen(request: HttpRequest, role: int, wanted: str) -> Workspace | None:
+    """The workspace that an address names or, where it names none, the first; None where there is no such one."""
+    held = workspaces(request, role)
+    if not wanted:
+        return held.first()
+    return held.filter(pk=wanted).first() if is_id(wanted) else None
 
 
 class Scoped(BaseModelAdmin):
@@ -91,7 +111,7 @@ class Scoped(BaseModelAdmin):
         objects = super().get_queryset(request).filter(self.only)
         if is_superuser(request):
             return objects
-        return objects.filter(**{f"{self.path}__in": [pk for pk, held in roles(request).items() if held >= role]})
+        return objects.filter(**{f"{self.path}__in": _held(request, role)})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return self.within(request, self.role_to_look)
@@ -125,7 +145,7 @@ class Scoped(BaseModelAdmin):
         if isinstance(related, Scoped):
             kwargs["queryset"] = related.within(request, self.role_to_change)
         if db_field.related_model is Workspace and not is_superuser(request):
-            own = [pk for pk, held in roles(request).items() if held >= self.role_to_change]
+            own = _held(request, self.role_to_change)
             kwargs["initial"] = own[0] if len(own) == 1 else None
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
