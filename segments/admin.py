@@ -315,7 +315,7 @@ class SegmentAdmin(ScopedAdmin):
 
     def export(self, request: HttpRequest, segment_id: str) -> HttpResponseBase:
         """Who is in, as a file."""
-        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=segment_id)
+        segment: Segment = self.found(request, segment_id)
         try:
             return contact_pages.exported(request, segment.workspace, Wanted(segment.tree, segment), segment.name)
         except (Invalid, SnapshotBusy) as error:
@@ -325,17 +325,16 @@ class SegmentAdmin(ScopedAdmin):
 
     def everybody(self, request: HttpRequest, segment_id: str) -> HttpResponse:
         """Who is in, a page at a time, as it was when the first page was opened."""
-        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=segment_id)
+        segment: Segment = self.found(request, segment_id)
         text = request.GET.get("q", "").strip()
-        said = {"segment": segment, "title": f"People in {segment}", "opts": self.opts, "text": text}
+        said = {"segment": segment, "title": f"People in {segment}", "text": text}
         try:
             told = _page_of_people(segment, request.GET)
         except Invalid as error:
             told = {"problems": [str(problem) for problem in error.problems]}
         except SnapshotBusy:
             told = {"problems": [live.BUSY]}
-        context = {**self.admin_site.each_context(request), **said, **told}
-        return TemplateResponse(request, "admin/segments/segment/people.html", context)
+        return self.page(request, "admin/segments/segment/people.html", {**said, **told})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SegmentList
@@ -373,7 +372,7 @@ class SegmentAdmin(ScopedAdmin):
 
     def of_a_copy(self, request: HttpRequest, object_id: str) -> QueryDict:
         """What was sent, for a new segment beside the one of the page: its rule, and a name that is free."""
-        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=object_id)
+        segment: Segment = self.found(request, object_id)
         posted = request.POST.copy()
         posted["workspace"] = segment.workspace_id
         if posted.get("name") == segment.name:
@@ -638,7 +637,7 @@ class PinnedContactAdmin(ContactAdmin):
 
     def why(self, request: HttpRequest, contact_id: int, segment_id: str) -> HttpResponse:
         """Why somebody is in a segment or not, node by node."""
-        contact = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=contact_id)
+        contact: Contact = self.found(request, contact_id)
         segment = get_object_or_404(contact.workspace.segments.live(), pk=segment_id)
         segment.workspace = contact.workspace
         try:
@@ -647,9 +646,8 @@ class PinnedContactAdmin(ContactAdmin):
             }
         except Invalid as error:
             told = {"problems": error.problems}
-        said = {"contact": contact, "segment": segment, "title": f"{contact}: {segment}", "opts": self.opts}
-        context = {**self.admin_site.each_context(request), **said, **told}
-        return TemplateResponse(request, "admin/contacts/contact/why.html", context)
+        said = {"contact": contact, "segment": segment, "title": f"{contact}: {segment}"}
+        return self.page(request, "admin/contacts/contact/why.html", {**said, **told})
 
     def delete_model(self, request: HttpRequest, obj: Contact) -> None:
         with pins_changing([obj.workspace_id], contact=obj):

@@ -15,7 +15,6 @@ from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from pyroaring import BitMap64
@@ -85,10 +84,8 @@ def show(owner: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     fragment = request.headers.get("Accept") == FRAGMENT
     listed = _listed(request, asked) if asked else {}
     around = {} if fragment or asked is None else _around(request, asked)
-    context = {**owner.admin_site.each_context(request), "title": "Contacts", "opts": owner.opts, **listed, **around}
-    return TemplateResponse(
-        request, f"admin/contacts/contact/{'list_shown' if fragment else 'change_list'}.html", context
-    )
+    template = f"admin/contacts/contact/{'list_shown' if fragment else 'change_list'}.html"
+    return owner.page(request, template, {"title": "Contacts", **listed, **around})
 
 
 def _listed(request: HttpRequest, asked: Asked) -> dict[str, Any]:
@@ -212,10 +209,8 @@ def pin(owner: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     segment = form.cleaned_data["segment"] if typed and form.is_valid() else None
     if segment and ids and request.POST.get("confirmed") == segment.pk:
         return _pinned(owner, request, segment, ids, form.wish)
-    context = {
-        **owner.admin_site.each_context(request),
+    said = {
         "title": f"Add {len(ids):,} {'person' if len(ids) == 1 else 'people'} to a segment",
-        "opts": owner.opts,
         "form": form,
         "workspace": asked.workspace,
         "query": contact_filters.without(request.GET),
@@ -226,7 +221,7 @@ def pin(owner: ScopedAdmin, request: HttpRequest) -> HttpResponse:
         "does": _does(segment, ids) if segment and ids else None,
         "segments_offered": _offered(asked.workspace),
     }
-    return TemplateResponse(request, "admin/contacts/contact/pin.html", context)
+    return owner.page(request, "admin/contacts/contact/pin.html", said)
 
 
 def _chosen(request: HttpRequest, asked: Asked) -> tuple[list[int], int]:

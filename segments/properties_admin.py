@@ -13,8 +13,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -150,7 +148,7 @@ class UsedInRules(ScopedAdmin):
             return HttpResponseRedirect(reverse(f"admin:contacts_{self.opts.model_name}_changelist"))
         trial, broken = self.trial(obj)
         said = {"form": form, "trial": trial, "broken": broken, "object": obj, "title": f"Delete {obj}?"}
-        return self.page(request, "delete", said)
+        return self.page(request, "admin/contacts/property/delete.html", said)
 
     def deleted(self, request: HttpRequest, obj: Any, form: "DeletionForm") -> Deletion | None:
         breaking = Breaking.DELETE if form.cleaned_data["delete_segments"] else Breaking.REFUSE
@@ -180,10 +178,6 @@ class UsedInRules(ScopedAdmin):
         own = schema.get(self.reference(obj))
         kinds = [each for each in schema.types() if own and each.kind == own.kind and each != own]
         return [(each.reference, each.label) for each in sorted(kinds, key=lambda each: each.label.casefold())]
-
-    def page(self, request: HttpRequest, name: str, said: dict[str, Any]) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **said}
-        return TemplateResponse(request, f"admin/contacts/property/{name}.html", context)
 
 
 def _lines(error: WouldBreak | Invalid) -> list[str]:
@@ -254,7 +248,7 @@ class UsedPropertyAdmin(UsedInRules, PropertyAdmin):
 
     def retype(self, request: HttpRequest, property_id: int) -> HttpResponse:
         """Choose a type, see what it would do to values and segments, then do it."""
-        held = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=property_id)
+        held: Property = self.found(request, property_id)
         if not self.has_change_permission(request, held):
             raise PermissionDenied
         form = RetypeForm(request.POST or request.GET or None, held=held)
@@ -268,7 +262,7 @@ class UsedPropertyAdmin(UsedInRules, PropertyAdmin):
         people = held.workspace.contacts.in_bulk([each.contact_id for each in rejects])
         told = [(people[each.contact_id], each) for each in rejects if each.contact_id in people]
         kind = form.cleaned_data["to"] if chosen else ""
-        return self.page(request, "type", {**said, "rejects": told, "kind": kind})
+        return self.page(request, "admin/contacts/property/type.html", {**said, "rejects": told, "kind": kind})
 
     def attempt(self, held: Property, form: RetypeForm) -> tuple[Changed | None, Sequence[Broken]]:
         """As `trial`."""

@@ -167,6 +167,17 @@ class ScopedAdmin(Scoped, admin.ModelAdmin):
         title = {"title": capfirst(str(self.opts.verbose_name_plural))}
         return super().changelist_view(request, {**title, **(extra_context or {})})
 
+    def found(self, request: HttpRequest, pk: Any) -> Any:
+        """One that the person may look at, with its workspace; any other is as unknown as one that does not exist."""
+        return get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=pk)
+
+    def page(
+        self, request: HttpRequest, template: str, said: dict[str, Any], status: int | None = None
+    ) -> TemplateResponse:
+        """A page that is none of Django's own."""
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **said}
+        return TemplateResponse(request, template, context, status=status)
+
     def rows(self, inline: Any, obj: models.Model) -> int:
         link = next(field for field in inline.model._meta.fields if field.related_model is self.model)
         return int(inline.model._default_manager.filter(**{link.name: obj})[: MOST_INLINE + 1].count())
@@ -413,11 +424,8 @@ class ApiKeyAdmin(ScopedAdmin):
         secret = vars(request)["secret"]
         address = request.build_absolute_uri(f"/api/workspaces/{obj.workspace_id}/segments")
         curl = f'curl -H "x-api-key: {secret}" "{address}"'
-        return self.page(request, "created", {"key": obj, "secret": secret, "curl": curl, "title": f"Key {obj.name}"})
-
-    def page(self, request: HttpRequest, name: str, said: dict[str, Any]) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **said}
-        return TemplateResponse(request, f"admin/workspaces/apikey/{name}.html", context)
+        said = {"key": obj, "secret": secret, "curl": curl, "title": f"Key {obj.name}"}
+        return self.page(request, "admin/workspaces/apikey/created.html", said)
 
     # --- revoking
 
@@ -426,15 +434,15 @@ class ApiKeyAdmin(ScopedAdmin):
         return [path("<int:key_id>/revoke/", ask, name="workspaces_apikey_revoke"), *super().get_urls()]
 
     def ask(self, request: HttpRequest, key_id: int) -> HttpResponse:
-        key = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=key_id)
-        return self.asked(request, [key])
+        return self.asked(request, [self.found(request, key_id)])
 
     def asked(self, request: HttpRequest, keys: Sequence[ApiKey]) -> HttpResponse:
         """The page in between; saying yes on it comes to the action."""
         working = [key for key in keys if key.revoked_at is None]
         title = f"Revoke {working[0].name}?" if len(working) == 1 else f"Revoke {len(working)} keys?"
         told = [(key, self.last_used(key)) for key in working]
-        return self.page(request, "revoke", {"told": told, "title": title if working else "Nothing to revoke"})
+        said = {"told": told, "title": title if working else "Nothing to revoke"}
+        return self.page(request, "admin/workspaces/apikey/revoke.html", said)
 
     @admin.action(description="Revoke selected API keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
