@@ -4,7 +4,7 @@ Each step has its own address, and an import knows at which of them it is: whoev
 sense now is sent there. What is chosen is kept in the import itself, so going back loses nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -19,7 +19,6 @@ from django.http import (
     HttpResponse,
     HttpResponseRedirect,
     JsonResponse,
-    StreamingHttpResponse,
     UnreadablePostError,
 )
 from django.http.response import HttpResponseBase
@@ -31,12 +30,13 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from contacts import import_columns, importjobs, imports, properties, tasks, uploads
+from contacts.import_api import rejects_file
 from contacts.import_columns import Form
 from contacts.importjobs import FORMATS, Options
 from contacts.imports import Head
 from contacts.mapping import header_problems
 from contacts.models import ImportJob, ImportState
-from contacts.schema import CUSTOM
+from contacts.schema import CUSTOM, Schema
 from workspaces.admin import ScopedAdmin, chosen, offered, shown
 from workspaces.identifiers import is_id
 from workspaces.models import Workspace
@@ -283,7 +283,7 @@ class ImportJobAdmin(ScopedAdmin):
                 raise Http404
         head = None
         try:
-            head = _head(job, options)
+            head = _head(job, options, properties.schema(job.workspace))
         except Invalid as error:
             problems = error.problems
         if request.method == "POST" and head:
@@ -302,7 +302,7 @@ class ImportJobAdmin(ScopedAdmin):
         """Where each column goes."""
         options, schema = importjobs.options_of(job), properties.schema(job.workspace)
         try:
-            head = _head(job, options)
+            head = _head(job, options, schema)
         except Invalid:
             return self.to(job, "file")
         problems = list(header_problems(head.headers))
@@ -316,7 +316,7 @@ class ImportJobAdmin(ScopedAdmin):
                 if request.POST.get("then") == "back":
                     _keep(job, options)
                     return self.to(job, "file")
-                self.check_columns(job, options)
+                self.check_columns(job, options, head.headers)
                 return self.to(job)
             except Invalid as error:
                 problems = error.problems
@@ -326,14 +326,14 @@ class ImportJobAdmin(ScopedAdmin):
         said = {"form": form, "read": _read(head), "mark": import_columns.mark(head.headers), "tables": import_columns}
         return self.shown(request, "columns", job, **said)
 
-    def check_columns(self, job: ImportJob, options: Options) -> None:
+    def check_columns(self, job: ImportJob, options: Options, headers: Sequence[str]) -> None:
         """Have what was chosen tried out. Raises Invalid, with what was chosen before still kept; Conflict."""
         with suppress(Conflict):
             if job.state in importjobs.GOING:
                 importjobs.cancel(job)  # what is being tried out is not wanted any more
         job.options, job.dry_run = asdict(options), True
         try:
-            tasks.start(job)
+            tasks.start(job, headers)
         except Invalid as error:
             if options.key:
                 raise
@@ -376,16 +376,11 @@ class ImportJobAdmin(ScopedAdmin):
 
     def progress(self, request: HttpRequest, import_id: str) -> HttpResponse:
         job = self.job(request, import_id)
-        going = job.state in importjobs.GOING or job.state == ImportState.UPLOADING
-        return JsonResponse({**progress(job), "going": going, "address": address(job, step_of(job))})
+        return JsonResponse({**progress(job), "going": _is_going(job), "address": address(job, step_of(job))})
 
     def rejects(self, request: HttpRequest, import_id: str) -> HttpResponseBase:
         job = self.job(request, import_id)
-        return StreamingHttpResponse(
-            (text.encode() for text in importjobs.rejects(job)),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="rejects-{job.pk}.csv"'},
-        )
+        return rejects_file(job)
 
     def cancel(self, request: HttpRequest, import_id: str) -> HttpResponse:
         """What was written stays."""
@@ -423,10 +418,10 @@ def _steps(current: str, job: ImportJob | None = None) -> list[dict[str, Any]]:
     ]
 
 
-def _head(job: ImportJob, options: Options) -> Head:
+def _head(job: ImportJob, options: Options, schema: Schema) -> Head:
     """Raises Invalid."""
     with uploads.opened(job) as file:
-        head = imports.head(file, options, properties.schema(job.workspace))
+        head = imports.head(file, options, schema)
     if len(head.columns) > MOST_COLUMNS:
         what = f"has {len(head.columns):,} columns; {MOST_COLUMNS:,} can be matched here, more by the API"
         raise Invalid([Problem("", f"the file {what}")])
@@ -460,17 +455,21 @@ def _read(head: Head | None) -> str:
 _DELIMITER_WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
+def _is_going(job: ImportJob) -> bool:
+    return job.state in importjobs.GOING or job.state == ImportState.UPLOADING
+
+
 def _about(job: ImportJob) -> dict[str, Any]:
     """What the last three steps say of an import."""
-    columns = job.plan.get("columns", [])
+    columns, is_going, left_out = job.plan.get("columns", []), _is_going(job), job.rejected + job.duplicates
     return {
         "progress": progress(job),
         "state": state_words(job),
-        "is_going": job.state in importjobs.GOING or job.state == ImportState.UPLOADING,
+        "is_going": is_going,
         "counts": counts(job),
-        "left_out": job.rejected + job.duplicates,
+        "left_out": left_out,
         "taken": job.created + job.updated + job.unchanged,
-        "first_rejects": importjobs.first_rejects(job) if job.rejected or job.duplicates else [],
+        "first_rejects": importjobs.first_rejects(job) if left_out and not is_going else [],
         "new": [(each["property"].removeprefix(CUSTOM), each["type"]) for each in columns if each["isNew"]],
         "remarks": job.plan.get("remarks", []),
         "problems": [Problem(each["path"], each["message"]) for each in job.problems],

@@ -105,8 +105,6 @@ def memberships(workspace: Workspace, contact_id: int) -> list[tuple[Segment, bo
         return [any(bool(mask[0]) for mask in masks) for masks in done.masks]
 
     segments = list(workspace.segments.live().order_by("name", "id")[:MOST_SHOWN])
-    for segment in segments:
-        segment.workspace = workspace
     return list(zip(segments, found(segments) if segments else [], strict=True))
 
 

@@ -94,9 +94,8 @@ def _asked(request: HttpRequest, workspace: Workspace) -> tuple[dict[str, Any], 
 def _segment(workspace: Workspace, pk: Any) -> Segment | None:
     if not pk:
         return None
-    segment = get_object_or_404(workspace.segments.live(), pk=str(pk))
-    segment.workspace = workspace
-    return segment
+    found: Segment = get_object_or_404(workspace.segments.live(), pk=str(pk))
+    return found
 
 
 def in_words(workspace: Workspace, rule: Rule | None) -> str:

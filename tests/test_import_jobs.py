@@ -197,6 +197,7 @@ def test_what_is_wrong_with_a_file_further_down_is_said_by_its_job(api, shop):
     ("id\n1\n", {"key": "id", "delimiter": "::"}, "delimiter", "give one character"),
     ("id," + ",".join(map(str, range(1_000_000))), {"key": "id"}, "header", "has 1,000,001 columns"),
     ("not json\n", {"key": "id", "format": "ndjson"}, "", "there is no JSON object"),
+    ("id,plan\n1,pro\n2,a\0b\n", {"key": "id"}, "line 3", "holds a NUL character"),  # behind a good header
 ])  # fmt: skip
 def test_a_request_that_cannot_be_right_is_refused_with_its_problems_and_keeps_nothing(
     api, shop, content, fields, path, words
