@@ -596,9 +596,6 @@ def _person(contact: Contact) -> str:
 # --- contacts, as those that segments are about ----------------------------------------------------------------------
 
 
-admin.site.unregister(Contact)
-
-
 class ChosenOnly(ActionForm):
     """Actions are for those ticked; "all" would reach behind what is shown."""
 

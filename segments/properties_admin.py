@@ -195,9 +195,6 @@ class DeletionForm(forms.Form):
         self.fields["instead"].choices = [("", "No other one"), *others]  # type: ignore[attr-defined]
 
 
-admin.site.unregister([Property, SubstitutionTag])
-
-
 # --- properties ------------------------------------------------------------------------------------------------------
 
 
