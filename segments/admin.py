@@ -27,7 +27,7 @@ from django.utils.text import capfirst
 
 from contacts.admin import ContactAdmin, JsonField
 from contacts.models import Contact
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from contacts.values import moment_of
 from segments import (
     audience,
@@ -49,7 +49,7 @@ from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
 from segments.models import Pin, PinKind, Segment, SegmentDay, SegmentPeople, SegmentVersion, rewrite_pins
-from segments.properties_admin import link
+from segments.properties_admin import link, links
 from segments.questions import Question
 from segments.references import Wanted
 from segments.rules import tree
@@ -333,7 +333,7 @@ class SegmentAdmin(ScopedAdmin):
         except Invalid as error:
             told = {"problems": [str(problem) for problem in error.problems]}
         except SnapshotBusy:
-            told = {"problems": [live.BUSY]}
+            told = {"problems": [BUSY]}
         return self.page(request, "admin/segments/segment/people.html", {**said, **told})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -478,7 +478,7 @@ class SegmentAdmin(ScopedAdmin):
 
     @admin.display(description="Used in")
     def used_in(self, segment: Segment) -> str:
-        return _links(usage.named_by(segment)) or "No other segment names it."
+        return links(usage.named_by(segment)) or "No other segment names it."
 
     @admin.display(description="Over HTTP")
     def over_http(self, segment: Segment) -> SafeString:
@@ -524,11 +524,6 @@ def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any
     }
 
 
-def _links(segments: Iterable[Segment]) -> SafeString:
-    pages = ((reverse("admin:segments_segment_change", args=[each.pk]), each.name) for each in segments)
-    return format_html_join(", ", '<a href="{}">{}</a>', pages)
-
-
 def _posted(request: HttpRequest) -> list[tuple[str, str]]:
     """What a page in between has to send again, all but the answer."""
     left_out = ("csrfmiddlewaretoken", "confirmed", "seen")
@@ -565,7 +560,7 @@ def _explained(segment: Segment, say: Callable[[Segment], str]) -> str:
     except Invalid as error:
         return format_html("Nobody can say who is in: {}", "; ".join(map(str, error.problems)))
     except SnapshotBusy:
-        return "Many contacts are being taken in just now; try again soon."
+        return BUSY
 
 
 def _sentence(segment: Segment) -> str:
@@ -643,7 +638,6 @@ class PinnedContactAdmin(ContactAdmin):
         """Why somebody is in a segment or not, node by node."""
         contact: Contact = self.found(request, contact_id)
         segment = get_object_or_404(contact.workspace.segments.live(), pk=segment_id)
-        segment.workspace = contact.workspace
         try:
             told: dict[str, Any] = {
                 "explanation": explanations.explain(contact.workspace, Wanted(segment.tree, segment), contact.pk)

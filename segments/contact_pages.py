@@ -22,21 +22,21 @@ from pyroaring import BitMap64
 from contacts.admin import identified
 from contacts.exports import FORMATS
 from contacts.models import Contact, Status
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from contacts.values import Refused, clean
-from segments import audience, contact_filters, contact_list, exports, live, pins
+from segments import audience, contact_filters, contact_list, exports, pins
 from segments.api import streamed
 from segments.contact_filters import SegmentField
 from segments.contact_list import Asked
 from segments.models import PinKind, Segment
 from segments.pins import Wish
+from segments.questions import counted
 from segments.references import Wanted
 from segments.rules import tree
-from workspaces.admin import ROLES, ScopedAdmin, chosen, may, offered
+from workspaces.admin import ROLES, ScopedAdmin, chosen, may, offered, wants_fragment
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
-FRAGMENT = "text/vnd.fragment"
 MOST_PINNED = 10_000  # people at once; for more a rule says better who they are
 TO_LOOK, TO_CHANGE = ROLES["contacts.contact"]
 TO_PIN = ROLES["segments.pin"][1]
@@ -70,7 +70,7 @@ def _asked_or_404(request: HttpRequest, role: int) -> Asked:
 
 
 def told(problems: Invalid | SnapshotBusy) -> list[str]:
-    return [f"{each}." for each in problems.problems] if isinstance(problems, Invalid) else [live.BUSY]
+    return [f"{each}." for each in problems.problems] if isinstance(problems, Invalid) else [BUSY]
 
 
 # --- the list ------------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def show(owner: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     if not owner.has_view_permission(request):
         raise PermissionDenied
     asked = _asked(request, owner.role_to_look)
-    fragment = request.headers.get("Accept") == FRAGMENT
+    fragment = wants_fragment(request)
     listed = _listed(request, asked) if asked else {}
     around = {} if fragment or asked is None else _around(request, asked)
     template = f"admin/contacts/contact/{'list_shown' if fragment else 'change_list'}.html"
@@ -155,8 +155,13 @@ def exported(request: HttpRequest, workspace: Workspace, wanted: Wanted, name: s
 def _refused(owner: ScopedAdmin, request: HttpRequest, error: Invalid | SnapshotBusy) -> HttpResponse:
     for problem in told(error):
         messages.error(request, problem)
-    back = reverse("admin:contacts_contact_changelist")
-    return redirect(f"{back}?{contact_filters.without(request.GET)}")
+    return _back(request)
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    """To the list as it was."""
+    address = reverse("admin:contacts_contact_changelist")
+    return redirect(f"{address}?{contact_filters.without(request.GET)}")
 
 
 # --- pinning -------------------------------------------------------------------------------------------------------
@@ -210,7 +215,7 @@ def pin(owner: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     if segment and ids and request.POST.get("confirmed") == segment.pk:
         return _pinned(owner, request, segment, ids, form.wish)
     said = {
-        "title": f"Add {len(ids):,} {'person' if len(ids) == 1 else 'people'} to a segment",
+        "title": f"Add {counted(len(ids))} to a segment",
         "form": form,
         "workspace": asked.workspace,
         "query": contact_filters.without(request.GET),
@@ -286,12 +291,11 @@ def _pinned(
         done = pins.pin(segment, list(ids), wish, cast(User, request.user))
     except Invalid as error:  # somebody was deleted in this very moment
         return _refused(owner, request, error)
-    people = f"{len(ids):,} {'person' if len(ids) == 1 else 'people'}"
+    people = counted(len(ids))
     owner.log_change(request, cast(Any, segment), f"Pinned in {people}{f': {wish.reason}' if wish.reason else ''}.")
     counts = f"{done.added:,} new, {done.changed:,} changed, {done.unchanged:,} as before"
     messages.success(request, f"{people} pinned into {segment}: {counts}.")
-    back = reverse("admin:contacts_contact_changelist")
-    return redirect(f"{back}?{contact_filters.without(request.GET)}")
+    return _back(request)
 
 
 # --- suggesting ----------------------------------------------------------------------------------------------------

@@ -8,16 +8,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from contacts import properties
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from contacts.schema import CUSTOM, TAG, Schema
 from segments import messages, rendering
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rendering import Fault
-from workspaces.admin import ScopedAdmin
+from workspaces.admin import ScopedAdmin, wants_fragment
 from workspaces.problems import Invalid
 
-BUSY = "Many contacts are being taken in just now; try again soon."
 START = "Hi {{firstName|there}},\n\n"
 AROUND = 60  # characters shown on either side of what is wrong
 
@@ -37,7 +36,7 @@ def show(owner: ScopedAdmin, request: HttpRequest, segment_id: str) -> HttpRespo
     text = request.POST.get("text", START).replace("\r\n", "\n")
     as_html = "html" in request.POST
     schema = properties.schema(segment.workspace)
-    fragment = request.headers.get("Accept") == "text/vnd.fragment"
+    fragment = wants_fragment(request)
     said = {
         "segment": segment,
         "text": text,

@@ -1,6 +1,6 @@
 """The admin of properties and substitution tags, with what people have of them and the segments that use them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -38,6 +38,10 @@ MOST_NAMED = 3  # segments in a cell of a list
 
 def link(segment: Broken) -> SafeString:
     return format_html('Segment <a href="{}">{}</a>', _address(segment.id), segment.name)
+
+
+def links(segments: Iterable[Segment]) -> SafeString:
+    return format_html_join(", ", '<a href="{}">{}</a>', ((_address(each.pk), each.name) for each in segments))
 
 
 def _address(segment_id: str) -> str:
@@ -104,9 +108,8 @@ class UsedInRules(ScopedAdmin):
             return "–"
         segments = told.segments.get(self.reference(obj), [])
         more = len(segments) - MOST_NAMED
-        links = format_html_join(", ", '<a href="{}">{}</a>', ((_address(s.pk), s.name) for s in segments[:MOST_NAMED]))
         rest = f" and {more:,} more" if more > 0 else ""
-        return format_html("{}{}", links, rest) if segments else "No segment"
+        return format_html("{}{}", links(segments[:MOST_NAMED]), rest) if segments else "No segment"
 
     # --- deleting
 

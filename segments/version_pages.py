@@ -13,9 +13,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from segments import drafts, questions, usage, versions
-from segments.live import BUSY
 from segments.models import Segment, SegmentVersion
 from segments.questions import Question
 from segments.rules.difference import Names

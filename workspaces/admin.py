@@ -92,6 +92,11 @@ def chosen(request: HttpRequest, role: int, wanted: str) -> Workspace | None:
     return held.filter(pk=wanted).first() if is_id(wanted) else None
 
 
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether a script asks for a part of the page alone."""
+    return request.headers.get("Accept") == "text/vnd.fragment"
+
+
 class Scoped(BaseModelAdmin):
     """Shows, offers and takes only what lies in workspaces in which the person's role is high enough."""
 
