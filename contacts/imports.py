@@ -20,12 +20,12 @@ from django.db import connection, transaction
 
 from contacts import extract, importjobs, intake, memory, properties, staging
 from contacts.cells import Checked, cells_of, check
-from contacts.csvfile import Batch, Skipped, batch_of, open_source
+from contacts.csvfile import Batch, Skipped, batch_of, header_name, open_source
 from contacts.guesses import Doubt, Guess, Undated
 from contacts.importjobs import Cancelled as Cancelled
 from contacts.importjobs import Options, Outcome
 from contacts.intake import Written
-from contacts.mapping import Plan, Proposal, plan, proposals, proposed_key
+from contacts.mapping import Plan, Proposal, keyed, plan, proposals, proposed_key
 from contacts.models import ImportJob
 from contacts.ndjson import Lines
 from contacts.refresh import Refreshed, refresh, refresh_within, vacuum
@@ -114,7 +114,7 @@ def head(file: BinaryIO, options: Options, schema: Schema) -> Head:
     source = source_of(file, options)
     headers = source.header()
     batch = next(source.batches(len(headers), ROWS_OF_HEAD), None) or batch_of([], [], [], len(headers))
-    proposed = proposals(headers, schema)
+    proposed = keyed(proposals(headers, schema), header_name(options.key))
     columns = [_sampled(*each, batch, source, schema) for each in zip(proposed, batch.cells, strict=True)]
     return Head(source.encoding, source.delimiter, proposed_key(proposed), columns, len(batch))
 

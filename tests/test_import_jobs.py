@@ -131,6 +131,16 @@ def test_a_large_file_lies_in_parts_and_is_read_back_as_it_was(api, shop, monkey
     assert outcome(shown(api, job)) == "1000 created"
 
 
+def test_what_is_proposed_can_be_sent_back(api, shop):
+    job = sent(api, shop, "customer_id,email,plan\n7,ana@example.com,pro\n", key="customer_id", start=False)
+    columns = job["head"]["columns"]
+    assert [each["property"] for each in columns] == ["externalId", "email", "customProperties.plan"]
+    answer = api.post(f"/api/imports/{job['_id']}/start", {"mapping": {each["header"]: each["property"] for each in columns}})  # fmt: skip
+    assert answer.status_code == 202, answer.content
+    work()
+    assert outcome(shown(api, job)) == "1 created"
+
+
 def test_a_file_can_wait_for_somebody_to_say_how_it_shall_be_taken(api, shop):
     Property.objects.create(workspace=shop, name="spend", type="number")
     content = "Customer ID,E-mail,Spend,Since,Since,createdAt\n" + "".join(
