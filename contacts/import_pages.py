@@ -22,8 +22,6 @@ from django.http import (
     UnreadablePostError,
 )
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -39,7 +37,7 @@ from contacts.imports import Head
 from contacts.mapping import header_problems
 from contacts.models import ImportJob, ImportState
 from contacts.schema import CUSTOM, Schema
-from workspaces.admin import ScopedAdmin, shown, workspaces
+from workspaces.admin import ScopedAdmin, chosen, offered, shown
 from workspaces.identifiers import is_id
 from workspaces.models import Workspace
 from workspaces.problems import Conflict, Invalid, Problem
@@ -51,7 +49,7 @@ STEPS = {
     "run": "Import",
     "done": "Done",
 }
-A_PAGE, MOST_WORKSPACES = 50, 200  # imports in the list, workspaces to choose from
+A_PAGE = 50  # imports in the list
 MOST_COLUMNS = 1_500  # of a file; each is several fields of one form
 
 ENCODINGS = {
@@ -179,12 +177,7 @@ class ImportJobAdmin(ScopedAdmin):
         """The import, if it is one of the person's workspaces; any other is as unknown as one that does not exist."""
         if not is_id(import_id):
             raise Http404
-        found = self.get_queryset(request).select_related("workspace")
-        return cast(ImportJob, get_object_or_404(found, pk=import_id))
-
-    def page(self, request: HttpRequest, template: str, **said: Any) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **said}
-        return TemplateResponse(request, f"admin/contacts/importjob/{template}.html", context)
+        return cast(ImportJob, self.found(request, import_id))
 
     def to(self, job: ImportJob, step: str = "") -> HttpResponseRedirect:
         return HttpResponseRedirect(address(job, step or step_of(job)))
@@ -195,7 +188,7 @@ class ImportJobAdmin(ScopedAdmin):
         """Those that go on first, then the newest first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        held = list(workspaces(request, self.role_to_look).order_by("name", "pk")[:MOST_WORKSPACES])
+        held = list(offered(request, self.role_to_look))
         workspace = next((each for each in held if each.pk == request.GET.get("workspace")), None)
         found = self.get_queryset(request).select_related("workspace").defer("plan", "problems", "options")
         if workspace:
@@ -204,16 +197,15 @@ class ImportJobAdmin(ScopedAdmin):
         going = [] if before else list(found.filter(state__in=importjobs.GOING).order_by("-id")[:A_PAGE])
         others = found.exclude(state__in=importjobs.GOING)
         rest = list((others.filter(pk__lt=before) if is_id(before) else others).order_by("-id")[: A_PAGE + 1])
-        return self.page(
-            request,
-            "list",
-            title="Imports",
-            told=[_listed(job) for job in [*going, *rest[:A_PAGE]]],
-            before=rest[A_PAGE - 1].pk if len(rest) > A_PAGE else "",
-            workspace=workspace,
-            workspaces=held,
-            several=len(held) > 1,
-        )
+        said = {
+            "title": "Imports",
+            "told": [_listed(job) for job in [*going, *rest[:A_PAGE]]],
+            "before": rest[A_PAGE - 1].pk if len(rest) > A_PAGE else "",
+            "workspace": workspace,
+            "workspaces": held,
+            "several": len(held) > 1,
+        }
+        return self.page(request, "admin/contacts/importjob/list.html", said)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         return self.to(self.job(request, object_id))
@@ -222,21 +214,24 @@ class ImportJobAdmin(ScopedAdmin):
 
     @method_decorator(csrf_exempt)  # its file is to be kept as it comes, before Django's own look for the token
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        held = workspaces(request, self.role_to_change).order_by("name", "pk")
         wanted = request.GET.get("workspace", "")
-        if wanted and not is_id(wanted):
-            raise Http404
-        workspace = get_object_or_404(held, pk=wanted) if wanted else held.first()
+        workspace = chosen(request, self.role_to_change, wanted)
         if workspace is None:
-            raise PermissionDenied
+            raise Http404 if wanted else PermissionDenied
         if request.method == "POST":
             return self.uploaded(request, workspace)
         return self.choose(request, workspace)
 
     def choose(self, request: HttpRequest, workspace: Workspace, problem: str = "") -> HttpResponse:
-        held = workspaces(request, self.role_to_change).order_by("name", "pk")[:MOST_WORKSPACES]
-        said = {"workspace": workspace, "workspaces": held, "problem": problem, "limit": settings.IMPORT_LIMIT}
-        return self.page(request, "add", title="Import contacts", steps=_steps("file"), **said)
+        said = {
+            "title": "Import contacts",
+            "steps": _steps("file"),
+            "workspace": workspace,
+            "workspaces": offered(request, self.role_to_change),
+            "problem": problem,
+            "limit": settings.IMPORT_LIMIT,
+        }
+        return self.page(request, "admin/contacts/importjob/add.html", said)
 
     def uploaded(self, request: HttpRequest, workspace: Workspace) -> HttpResponse:
         job = uploads.begin(workspace, request.user.get_username())
@@ -273,7 +268,7 @@ class ImportJobAdmin(ScopedAdmin):
     def shown(self, request: HttpRequest, step: str, job: ImportJob, **said: Any) -> HttpResponse:
         name = job.file_name or "a file"
         common = {"job": job, "steps": _steps(step, job), "title": f"{STEPS[step]}: {name}", "name": name}
-        return self.page(request, step, **common, **said)
+        return self.page(request, f"admin/contacts/importjob/{step}.html", {**common, **said})
 
     def at_file(self, request: HttpRequest, job: ImportJob) -> HttpResponse:
         """How the file is read, as found out or as said."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from contacts import properties, snapshot
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from contacts.schema import Schema
 from segments import audience
 from segments.audience import Audience
@@ -86,7 +86,7 @@ def counts(workspace: Workspace, wanted: Mapping[Key, Wanted]) -> dict[Key, int 
     try:
         found = audiences(workspace, wanted)
     except SnapshotBusy:
-        return dict.fromkeys(wanted, "Many contacts are being taken in just now; try again soon.")
+        return dict.fromkeys(wanted, BUSY)
     return {key: each if isinstance(each, str) else each.count for key, each in found.items()}
 
 

@@ -19,7 +19,7 @@ from contacts import extract, properties
 from contacts.admin import meant
 from contacts.facets import Bin
 from contacts.models import Status
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from contacts.schema import PropertyType, Schema
 from contacts.values import Kind, is_day, local_day, moment_of, span
 from segments import audience, choices, explanations, gone, narrowing, preview, proofs
@@ -42,7 +42,6 @@ FACETS = 8  # values
 BINS = 12
 COLUMNS = 4  # properties of the rule shown beside each of the people
 
-BUSY = "Many contacts are being taken in just now; try again soon."
 SIGNED_OUT = "You are signed out. Sign in in another tab, then try again."
 
 View = Callable[Concatenate[HttpRequest, Workspace, ...], dict[str, Any]]

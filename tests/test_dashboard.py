@@ -75,6 +75,11 @@ def test_somebody_of_two_workspaces_switches_between_them_and_sees_no_third(furn
     assert "Contacts 0" in shown(ana, workspace=rival.pk)
 
 
+@pytest.mark.parametrize("wanted", ["\0", "x", "f" * 24, " " * 30])
+def test_an_address_that_names_no_workspace_shows_the_first_one(furnished, wanted):
+    assert "Demo shop Contacts 2" in shown(join(furnished, "ana", Role.AGENT), workspace=wanted)
+
+
 def test_somebody_of_no_workspace_is_told(db):
     User.objects.create(username="new", is_staff=True)
     client = Client()
