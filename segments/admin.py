@@ -45,6 +45,7 @@ from segments import (
     version_pages,
     versions,
 )
+from segments.audience import Audience
 from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
@@ -467,7 +468,10 @@ class SegmentAdmin(ScopedAdmin):
 
     @admin.display(description="Growth")
     def growth(self, segment: Segment) -> str:
-        told = growth.of(_as_saved(segment), timezone.now())
+        saved, found = _as_saved(segment), None
+        with suppress(Invalid, SnapshotBusy):
+            found = _found(saved)
+        told = growth.of(saved, timezone.now(), found)
         return render_to_string("admin/segments/segment/growth.html", told)
 
     @admin.display(description="Everybody")
@@ -567,10 +571,19 @@ def _sentence(segment: Segment) -> str:
     return live.in_words(segment.workspace, segment.tree)
 
 
+def _found(saved: Segment) -> Audience | None:
+    """Who is in, read once a page; None where that would take too long. Raises Invalid, SnapshotBusy."""
+    kept = vars(saved)
+    if "found" not in kept:
+        is_large = saved.tree and sum(1 for _ in tree.conditions(saved.tree)) > MOST_COUNTED
+        kept["found"] = None if is_large else audience.of(saved)
+    return cast(Audience | None, kept["found"])
+
+
 def _people(segment: Segment) -> str:
-    if segment.tree and sum(1 for _ in tree.conditions(segment.tree)) > MOST_COUNTED:
+    found = _found(segment)
+    if found is None:
         return f"Its rule has more than {MOST_COUNTED} conditions: the page of all who are in it counts them."
-    found = audience.of(segment)
     at = moment_of(found.now).astimezone(segment.workspace.zone)
     return format_html(
         "{} of {} in {}, at {} ({}).<ul>{}</ul>",

@@ -24,12 +24,12 @@ from contacts import worker
 from contacts.models import Contact
 from contacts.refresh import refresh
 from contacts.values import milliseconds
-from segments import charts, drafts, forgetting, history, pins
+from segments import audience, charts, drafts, forgetting, history, pins
 from segments.charts import Day
 from segments.drafts import Draft
 from segments.models import Segment, SegmentDay, SegmentPeople
 from segments.recorder import Recorder
-from segments.rules.tree import Condition, InSegment
+from segments.rules.tree import Any, Condition, InSegment
 from tests.callers import join
 from tests.people import add, custom, declare
 from tests.test_protocol import Elsewhere, execute, wait_until_blocked
@@ -459,6 +459,18 @@ def test_a_segments_page_tells_how_it_has_grown_until_now(ana, people, paying):
     day = today(people)
     assert f"Day by day People in this segment from day to day Day People Entered Left {day.day} {day:%b} {day.year} 3 2 1" in words  # fmt: skip
     assert SegmentDay.objects.get(segment=paying, day=day).count == 2  # a page records nothing
+
+
+def test_a_page_reads_its_people_once_and_those_of_a_large_rule_not_at_all(ana, people, monkeypatch):
+    read = []
+    several = audience.several
+    monkeypatch.setattr(audience, "several", lambda *args, **more: read.append(args) or several(*args, **more))
+    for conditions, times in ((100, 1), (101, 0)):
+        segment = make(people, Any(tuple(Condition("firstName", "is", f"x{number}") for number in range(conditions))), f"{conditions}")  # fmt: skip
+        history.record(people)
+        read.clear()
+        assert "Recording since today." in shown(ana, page(segment))
+        assert len(read) == times
 
 
 def test_a_segments_first_day_says_so(ana, people, paying):
