@@ -1,10 +1,10 @@
-"""The admin of contacts, the properties that they may have and their substitution tags."""
+"""The admin of contacts, their properties and substitution tags, without what segments add and register."""
 
 import difflib
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,15 +21,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from contacts import conversion, keys, properties, upserts
 from contacts.builtin import BUILTIN
 from contacts.import_pages import ImportJobAdmin
-from contacts.models import (
-    MOST_PROPERTIES,
-    MOST_TAGS,
-    Contact,
-    ImportJob,
-    Property,
-    SubstitutionTag,
-    contact_id,
-)
+from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, ImportJob, Property, contact_id
 from contacts.schema import CUSTOM, Schema
 from contacts.values import Kind, Refused, as_opaque, as_phone, clean
 from workspaces.admin import ScopedAdmin, WorkspaceFilter
@@ -174,12 +166,8 @@ class PropertyForm(forms.ModelForm):
                 self.add_error("options", f"{line} {error}.")
 
 
-@admin.register(Property)
 class PropertyAdmin(ScopedAdmin):
     form = PropertyForm
-    fields = PropertyForm.Meta.fields
-    fixed: Sequence[str] = ("workspace", "name", "type")
-    list_display: tuple[str, ...] = ("name", "label", "type", "workspace", "created_at")
     list_filter = (("workspace", WorkspaceFilter), "type")
     list_select_related = ("workspace",)
     search_fields = ("name", "label")
@@ -200,12 +188,8 @@ class SubstitutionTagForm(forms.ModelForm):
         return super().clean()
 
 
-@admin.register(SubstitutionTag)
 class SubstitutionTagAdmin(ScopedAdmin):
     form = SubstitutionTagForm
-    fields = ("workspace", "tag", "fallback", "description")
-    fixed: Sequence[str] = ("workspace", "tag")
-    list_display: tuple[str, ...] = ("tag", "fallback", "description", "workspace")
     list_filter = (("workspace", WorkspaceFilter),)
     list_select_related = ("workspace",)
     search_fields = ("tag", "description")
@@ -321,7 +305,6 @@ def _custom_problem(name: str, schema: Schema) -> str:
     return f"There is no property {name!r}" + (f"; did you mean {listed(nearest)}?" if nearest else ".")
 
 
-@admin.register(Contact)
 class ContactAdmin(ScopedAdmin):
     form = ContactForm
     readonly_fields = ("wire_id", "created_at", "updated_at")
@@ -341,16 +324,12 @@ class ContactAdmin(ScopedAdmin):
             obj.save()
 
 
-_NUMERAL, _HEX_ID, _PHONE = (
-    re.compile(shape, re.ASCII) for shape in (r"\d{1,18}", r"0{8}[0-9a-f]{16}", r"\+?[\d ().-]{6,}")
-)
+_NUMERAL, _PHONE = (re.compile(shape, re.ASCII) for shape in (r"\d{1,18}", r"\+?[\d ().-]{6,}"))
 
 
 def id_of(term: str) -> int | None:
     """The id that a search names, as the admin's or as the API's addresses have it."""
-    if _NUMERAL.fullmatch(term):
-        return int(term)
-    return contact_id(term) if _HEX_ID.fullmatch(term) else None
+    return int(term) if _NUMERAL.fullmatch(term) else contact_id(term)
 
 
 def identified(term: str) -> Q:

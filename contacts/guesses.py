@@ -100,7 +100,7 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Undated:
-    """A column of days whose order of day, month and year the file does not tell."""
+    """A column of days that are not written as ISO days, with the ways of writing them that fit all of its cells."""
 
     header: str
     line: int

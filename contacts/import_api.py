@@ -46,11 +46,13 @@ class ImportViewSet(ViewSet):
         try:
             fields = _receive(request, job)
             asked = _asked(fields, {"format": importjobs.format_of(job.file_name)})
+            _note(job, asked)
+            head = _head(job)
             _settle(job, asked)
         except BaseException:
             job.delete()
             raise
-        answer = _success({"import": importjobs.write(job) | _head(job)}, 202)
+        answer = _success({"import": importjobs.write(job) | head}, 202)
         answer["Location"] = f"/api/imports/{job.pk}"
         return answer
 
@@ -61,12 +63,7 @@ class ImportViewSet(ViewSet):
         return _success({"import": importjobs.write(job) | {"firstRejects": first} | head})
 
     def rejects(self, request: Request, import_id: str) -> StreamingHttpResponse:
-        job = _import(request, import_id)
-        return StreamingHttpResponse(
-            (text.encode() for text in importjobs.rejects(job)),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="rejects-{job.pk}.csv"'},
-        )
+        return rejects_file(_import(request, import_id))
 
     def cancel(self, request: Request, import_id: str) -> Response:
         """What was written stays."""
@@ -85,8 +82,20 @@ class ImportViewSet(ViewSet):
             raise Invalid([Problem("", f"the file of this import is not here; run import_contacts --resume {job.pk}")])
         if job.state not in importjobs.STARTABLE:
             raise Conflict(f"The import is {job.state}; it cannot be started.")
+        _note(job, asked)
+        if not asked.start:
+            _head(job)
         _settle(job, asked)
         return _success({"import": importjobs.write(job)}, 202)
+
+
+def rejects_file(job: ImportJob) -> StreamingHttpResponse:
+    """The rows that were not taken, for the browser to keep."""
+    return StreamingHttpResponse(
+        (text.encode() for text in importjobs.rejects(job)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="rejects-{job.pk}.csv"'},
+    )
 
 
 def _success(data: dict[str, Any], status: int = 200) -> Response:
@@ -99,22 +108,23 @@ def _import(request: Request, import_id: str) -> ImportJob:
     job = workspace.imports.filter(pk=import_id).first() if is_id(import_id) else None
     if job is None:
         raise NotFound("Import not found")
-    job.workspace = workspace
     return job
 
 
-def _settle(job: ImportJob, asked: "Asked") -> None:
-    """Check what can be checked at once, and have it run. Raises Invalid."""
+def _note(job: ImportJob, asked: "Asked") -> None:
     job.options, job.dry_run = asdict(asked.options), asked.dry_run
+
+
+def _settle(job: ImportJob, asked: "Asked") -> None:
+    """Have it run, or wait until it is started. Raises Invalid."""
     if asked.start:
         tasks.start(job)
-        return
-    with uploads.opened(job) as file:
-        imports.head(file, asked.options, properties.schema(job.workspace))
-    importjobs.settle(job, ImportState.UPLOADED)
+    else:
+        importjobs.settle(job, ImportState.UPLOADED)
 
 
 def _head(job: ImportJob) -> dict[str, Any]:
+    """What can be said of a file at once. Raises Invalid."""
     schema = properties.schema(job.workspace)
     with uploads.opened(job) as file:
         return {"head": imports.head(file, importjobs.options_of(job), schema).as_json(schema)}

@@ -217,7 +217,7 @@ class Form:
         others = [problem for problem in self.problems if problem.path not in fields]
         return [problem.message if problem.path == "header" else str(problem) for problem in others]
 
-    @property
+    @cached_property
     def unlisted(self) -> list[str]:
         """The names of properties that are too many to be choices."""
         properties = [each for each in self.schema.own if each.startswith(CUSTOM)]

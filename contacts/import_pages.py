@@ -4,7 +4,7 @@ Each step has its own address, and an import knows at which of them it is: whoev
 sense now is sent there. What is chosen is kept in the import itself, so going back loses nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -19,12 +19,9 @@ from django.http import (
     HttpResponse,
     HttpResponseRedirect,
     JsonResponse,
-    StreamingHttpResponse,
     UnreadablePostError,
 )
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -33,13 +30,14 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from contacts import import_columns, importjobs, imports, properties, tasks, uploads
+from contacts.import_api import rejects_file
 from contacts.import_columns import Form
 from contacts.importjobs import FORMATS, Options
 from contacts.imports import Head
 from contacts.mapping import header_problems
 from contacts.models import ImportJob, ImportState
-from contacts.schema import CUSTOM
-from workspaces.admin import ScopedAdmin, shown, workspaces
+from contacts.schema import CUSTOM, Schema
+from workspaces.admin import ScopedAdmin, chosen, offered, shown
 from workspaces.identifiers import is_id
 from workspaces.models import Workspace
 from workspaces.problems import Conflict, Invalid, Problem
@@ -51,7 +49,7 @@ STEPS = {
     "run": "Import",
     "done": "Done",
 }
-A_PAGE, MOST_WORKSPACES = 50, 200  # imports in the list, workspaces to choose from
+A_PAGE = 50  # imports in the list
 MOST_COLUMNS = 1_500  # of a file; each is several fields of one form
 
 ENCODINGS = {
@@ -179,12 +177,7 @@ class ImportJobAdmin(ScopedAdmin):
         """The import, if it is one of the person's workspaces; any other is as unknown as one that does not exist."""
         if not is_id(import_id):
             raise Http404
-        found = self.get_queryset(request).select_related("workspace")
-        return cast(ImportJob, get_object_or_404(found, pk=import_id))
-
-    def page(self, request: HttpRequest, template: str, **said: Any) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **said}
-        return TemplateResponse(request, f"admin/contacts/importjob/{template}.html", context)
+        return cast(ImportJob, self.found(request, import_id))
 
     def to(self, job: ImportJob, step: str = "") -> HttpResponseRedirect:
         return HttpResponseRedirect(address(job, step or step_of(job)))
@@ -195,7 +188,7 @@ class ImportJobAdmin(ScopedAdmin):
         """Those that go on first, then the newest first."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        held = list(workspaces(request, self.role_to_look).order_by("name", "pk")[:MOST_WORKSPACES])
+        held = list(offered(request, self.role_to_look))
         workspace = next((each for each in held if each.pk == request.GET.get("workspace")), None)
         found = self.get_queryset(request).select_related("workspace").defer("plan", "problems", "options")
         if workspace:
@@ -204,16 +197,15 @@ class ImportJobAdmin(ScopedAdmin):
         going = [] if before else list(found.filter(state__in=importjobs.GOING).order_by("-id")[:A_PAGE])
         others = found.exclude(state__in=importjobs.GOING)
         rest = list((others.filter(pk__lt=before) if is_id(before) else others).order_by("-id")[: A_PAGE + 1])
-        return self.page(
-            request,
-            "list",
-            title="Imports",
-            told=[_listed(job) for job in [*going, *rest[:A_PAGE]]],
-            before=rest[A_PAGE - 1].pk if len(rest) > A_PAGE else "",
-            workspace=workspace,
-            workspaces=held,
-            several=len(held) > 1,
-        )
+        said = {
+            "title": "Imports",
+            "told": [_listed(job) for job in [*going, *rest[:A_PAGE]]],
+            "before": rest[A_PAGE - 1].pk if len(rest) > A_PAGE else "",
+            "workspace": workspace,
+            "workspaces": held,
+            "several": len(held) > 1,
+        }
+        return self.page(request, "admin/contacts/importjob/list.html", said)
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         return self.to(self.job(request, object_id))
@@ -222,21 +214,24 @@ class ImportJobAdmin(ScopedAdmin):
 
     @method_decorator(csrf_exempt)  # its file is to be kept as it comes, before Django's own look for the token
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        held = workspaces(request, self.role_to_change).order_by("name", "pk")
         wanted = request.GET.get("workspace", "")
-        if wanted and not is_id(wanted):
-            raise Http404
-        workspace = get_object_or_404(held, pk=wanted) if wanted else held.first()
+        workspace = chosen(request, self.role_to_change, wanted)
         if workspace is None:
-            raise PermissionDenied
+            raise Http404 if wanted else PermissionDenied
         if request.method == "POST":
             return self.uploaded(request, workspace)
         return self.choose(request, workspace)
 
     def choose(self, request: HttpRequest, workspace: Workspace, problem: str = "") -> HttpResponse:
-        held = workspaces(request, self.role_to_change).order_by("name", "pk")[:MOST_WORKSPACES]
-        said = {"workspace": workspace, "workspaces": held, "problem": problem, "limit": settings.IMPORT_LIMIT}
-        return self.page(request, "add", title="Import contacts", steps=_steps("file"), **said)
+        said = {
+            "title": "Import contacts",
+            "steps": _steps("file"),
+            "workspace": workspace,
+            "workspaces": offered(request, self.role_to_change),
+            "problem": problem,
+            "limit": settings.IMPORT_LIMIT,
+        }
+        return self.page(request, "admin/contacts/importjob/add.html", said)
 
     def uploaded(self, request: HttpRequest, workspace: Workspace) -> HttpResponse:
         job = uploads.begin(workspace, request.user.get_username())
@@ -273,7 +268,7 @@ class ImportJobAdmin(ScopedAdmin):
     def shown(self, request: HttpRequest, step: str, job: ImportJob, **said: Any) -> HttpResponse:
         name = job.file_name or "a file"
         common = {"job": job, "steps": _steps(step, job), "title": f"{STEPS[step]}: {name}", "name": name}
-        return self.page(request, step, **common, **said)
+        return self.page(request, f"admin/contacts/importjob/{step}.html", {**common, **said})
 
     def at_file(self, request: HttpRequest, job: ImportJob) -> HttpResponse:
         """How the file is read, as found out or as said."""
@@ -288,7 +283,7 @@ class ImportJobAdmin(ScopedAdmin):
                 raise Http404
         head = None
         try:
-            head = _head(job, options)
+            head = _head(job, options, properties.schema(job.workspace))
         except Invalid as error:
             problems = error.problems
         if request.method == "POST" and head:
@@ -307,7 +302,7 @@ class ImportJobAdmin(ScopedAdmin):
         """Where each column goes."""
         options, schema = importjobs.options_of(job), properties.schema(job.workspace)
         try:
-            head = _head(job, options)
+            head = _head(job, options, schema)
         except Invalid:
             return self.to(job, "file")
         problems = list(header_problems(head.headers))
@@ -321,7 +316,7 @@ class ImportJobAdmin(ScopedAdmin):
                 if request.POST.get("then") == "back":
                     _keep(job, options)
                     return self.to(job, "file")
-                self.check_columns(job, options)
+                self.check_columns(job, options, head.headers)
                 return self.to(job)
             except Invalid as error:
                 problems = error.problems
@@ -331,14 +326,14 @@ class ImportJobAdmin(ScopedAdmin):
         said = {"form": form, "read": _read(head), "mark": import_columns.mark(head.headers), "tables": import_columns}
         return self.shown(request, "columns", job, **said)
 
-    def check_columns(self, job: ImportJob, options: Options) -> None:
+    def check_columns(self, job: ImportJob, options: Options, headers: Sequence[str]) -> None:
         """Have what was chosen tried out. Raises Invalid, with what was chosen before still kept; Conflict."""
         with suppress(Conflict):
             if job.state in importjobs.GOING:
                 importjobs.cancel(job)  # what is being tried out is not wanted any more
         job.options, job.dry_run = asdict(options), True
         try:
-            tasks.start(job)
+            tasks.start(job, headers)
         except Invalid as error:
             if options.key:
                 raise
@@ -381,16 +376,11 @@ class ImportJobAdmin(ScopedAdmin):
 
     def progress(self, request: HttpRequest, import_id: str) -> HttpResponse:
         job = self.job(request, import_id)
-        going = job.state in importjobs.GOING or job.state == ImportState.UPLOADING
-        return JsonResponse({**progress(job), "going": going, "address": address(job, step_of(job))})
+        return JsonResponse({**progress(job), "going": _is_going(job), "address": address(job, step_of(job))})
 
     def rejects(self, request: HttpRequest, import_id: str) -> HttpResponseBase:
         job = self.job(request, import_id)
-        return StreamingHttpResponse(
-            (text.encode() for text in importjobs.rejects(job)),
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="rejects-{job.pk}.csv"'},
-        )
+        return rejects_file(job)
 
     def cancel(self, request: HttpRequest, import_id: str) -> HttpResponse:
         """What was written stays."""
@@ -428,10 +418,10 @@ def _steps(current: str, job: ImportJob | None = None) -> list[dict[str, Any]]:
     ]
 
 
-def _head(job: ImportJob, options: Options) -> Head:
+def _head(job: ImportJob, options: Options, schema: Schema) -> Head:
     """Raises Invalid."""
     with uploads.opened(job) as file:
-        head = imports.head(file, options, properties.schema(job.workspace))
+        head = imports.head(file, options, schema)
     if len(head.columns) > MOST_COLUMNS:
         what = f"has {len(head.columns):,} columns; {MOST_COLUMNS:,} can be matched here, more by the API"
         raise Invalid([Problem("", f"the file {what}")])
@@ -465,17 +455,21 @@ def _read(head: Head | None) -> str:
 _DELIMITER_WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
+def _is_going(job: ImportJob) -> bool:
+    return job.state in importjobs.GOING or job.state == ImportState.UPLOADING
+
+
 def _about(job: ImportJob) -> dict[str, Any]:
     """What the last three steps say of an import."""
-    columns = job.plan.get("columns", [])
+    columns, is_going, left_out = job.plan.get("columns", []), _is_going(job), job.rejected + job.duplicates
     return {
         "progress": progress(job),
         "state": state_words(job),
-        "is_going": job.state in importjobs.GOING or job.state == ImportState.UPLOADING,
+        "is_going": is_going,
         "counts": counts(job),
-        "left_out": job.rejected + job.duplicates,
+        "left_out": left_out,
         "taken": job.created + job.updated + job.unchanged,
-        "first_rejects": importjobs.first_rejects(job) if job.rejected or job.duplicates else [],
+        "first_rejects": importjobs.first_rejects(job) if left_out and not is_going else [],
         "new": [(each["property"].removeprefix(CUSTOM), each["type"]) for each in columns if each["isNew"]],
         "remarks": job.plan.get("remarks", []),
         "problems": [Problem(each["path"], each["message"]) for each in job.problems],

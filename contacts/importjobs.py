@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -296,13 +297,9 @@ def rejects(job: ImportJob) -> Iterator[str]:
 
 
 def first_rejects(job: ImportJob) -> list[dict[str, Any]]:
-    rows: list[list[str]] = []
-    for part in job.rejects.order_by("pk")[:FIRST_REJECTS]:
-        rows += csv.reader(io.StringIO(part.text, newline=""))
-        if len(rows) >= FIRST_REJECTS:
-            break
-    named = (dict(zip(REJECTS_HEADER, row, strict=True)) for row in rows[:FIRST_REJECTS])
-    return [{**row, "line": int(row["line"]), "value": row["value"][:1000]} for row in named]
+    lines = (line for text in rejects(job) for line in io.StringIO(text, newline=""))
+    rows = itertools.islice(csv.DictReader(lines), FIRST_REJECTS)
+    return [{**row, "line": int(row["line"]), "value": row["value"][:1000]} for row in rows]
 
 
 # --- as a document -------------------------------------------------------------------------------------------------

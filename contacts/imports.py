@@ -7,7 +7,7 @@ crash goes on exactly there. While PostgreSQL writes a batch the next one is rea
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import tzinfo
@@ -20,12 +20,12 @@ from django.db import connection, transaction
 
 from contacts import extract, importjobs, intake, memory, properties, staging
 from contacts.cells import Checked, cells_of, check
-from contacts.csvfile import Batch, Skipped, batch_of, open_source
+from contacts.csvfile import Batch, Skipped, batch_of, header_name, open_source
 from contacts.guesses import Doubt, Guess, Undated
 from contacts.importjobs import Cancelled as Cancelled
 from contacts.importjobs import Options, Outcome
 from contacts.intake import Written
-from contacts.mapping import Plan, Proposal, plan, proposals, proposed_key
+from contacts.mapping import Plan, Proposal, keyed, plan, proposals, proposed_key
 from contacts.models import ImportJob
 from contacts.ndjson import Lines
 from contacts.refresh import Refreshed, refresh, refresh_within, vacuum
@@ -114,7 +114,7 @@ def head(file: BinaryIO, options: Options, schema: Schema) -> Head:
     source = source_of(file, options)
     headers = source.header()
     batch = next(source.batches(len(headers), ROWS_OF_HEAD), None) or batch_of([], [], [], len(headers))
-    proposed = proposals(headers, schema)
+    proposed = keyed(proposals(headers, schema), header_name(options.key))
     columns = [_sampled(*each, batch, source, schema) for each in zip(proposed, batch.cells, strict=True)]
     return Head(source.encoding, source.delimiter, proposed_key(proposed), columns, len(batch))
 
@@ -133,15 +133,11 @@ def _sampled(proposal: Proposal, cells: pl.Series, batch: Batch, source: Source,
     )
 
 
-def check_plan(job: ImportJob, file: BinaryIO) -> None:
-    """Whether the columns of a file can go where they shall. Raises Invalid with everything that is wrong."""
-    _plan(source_of(file, importjobs.options_of(job)), job)
-
-
-def _plan(source: Source, job: ImportJob) -> Plan:
+def check_plan(job: ImportJob, headers: Sequence[str]) -> Plan:
+    """Where the columns of a file go. Raises Invalid with everything that speaks against it."""
     options, schema = importjobs.options_of(job), properties.schema(job.workspace)
     how = (options.policies, options.dates, options.types)
-    return plan(source.header(), options.key, options.mapping, schema, *how)
+    return plan(headers, options.key, options.mapping, schema, *how)
 
 
 # --- the first reading ------------------------------------------------------------------------------------------------
@@ -344,7 +340,7 @@ def run(job: ImportJob, file: BinaryIO, watcher: Watcher | None = None) -> Outco
 
 def _run(job: ImportJob, file: BinaryIO, watcher: Watcher) -> Outcome:
     workspace, source = job.workspace, source_of(file, importjobs.options_of(job))
-    found = survey(source, _plan(source, job), workspace.zone, _Noting(job, watcher))
+    found = survey(source, check_plan(job, source.header()), workspace.zone, _Noting(job, watcher))
     importjobs.note_surveyed(job, found.rows, _as_json(found))
     watcher.surveyed(found, job.position)
     if not job.dry_run:

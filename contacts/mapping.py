@@ -275,6 +275,14 @@ def proposed_key(proposed: Sequence[Proposal]) -> str:
     return next(iter(named), "") or next((by_reference[name] for name in KEYS if name in by_reference), "")
 
 
+def keyed(proposed: Iterable[Proposal], key: str) -> list[Proposal]:
+    """With the key, where one is named, going to the external id unless it holds addresses or phone numbers."""
+    return [
+        replace(each, reference="externalId") if each.header == key and each.reference not in KEYS else each
+        for each in proposed
+    ]
+
+
 def _without_full_name(columns: Sequence[Column]) -> tuple[Column, ...]:
     """A full name says nothing more where the first or the last name has a column of its own."""
     if not any(column.reference in _NAMES for column in columns):

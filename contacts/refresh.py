@@ -33,6 +33,9 @@ MANY = 50_000  # marks, after whose deletion it is worth clearing away what is l
 NO_IDS: Ids = np.empty(0, dtype=np.int64)
 
 
+BUSY = "Many contacts are being taken in just now; try again soon."  # what people are told
+
+
 class SnapshotBusy(Exception):
     """Somebody else has been refreshing this workspace for too long. Worth trying again."""
 

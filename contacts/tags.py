@@ -6,7 +6,7 @@ A tag is told from others by its folded label, as rules tell them. Contacts carr
 import hashlib
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from contacts import catalogue
 from contacts.models import Tag
-from contacts.values import Refused, clean, fold
+from contacts.values import cleaned, fold
 from workspaces.locks import lock
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -42,7 +42,7 @@ def read(sent: object, path: str, problems: list[Problem]) -> Wanted:
     label, color, at = sent, "", path
     if isinstance(sent, dict):
         label, color, at = sent.get("label"), sent.get("color") or "", f"{path}.label".lstrip(".")
-    wanted = Wanted(_cleaned(label, at, problems), _cleaned(color, f"{path}.color".lstrip("."), problems))
+    wanted = Wanted(cleaned(label, at, problems), cleaned(color, f"{path}.color".lstrip("."), problems))
     if label == wanted.label and not wanted.label.strip():
         problems.append(Problem(at, "give a label"))
     if len(wanted.color) > LONGEST_COLOR:
@@ -50,25 +50,14 @@ def read(sent: object, path: str, problems: list[Problem]) -> Wanted:
     return wanted
 
 
-def _cleaned(text: object, path: str, problems: list[Problem]) -> str:
-    if not isinstance(text, str):
-        problems.append(Problem(path, "is not a text"))
-        return ""
-    try:
-        return clean(text)
-    except Refused as error:
-        problems.append(Problem(path, str(error)))
-        return ""
-
-
 def listed(workspace: Workspace) -> list[tuple[Tag, int]]:
     """Every tag and how many contacts carry it, by label. Raises SnapshotBusy."""
     found = catalogue.counted(workspace, "tags", MOST_LISTED).values
     counts = {key(str(each.value)): each.count for each in found}
     tags = {tag.key: tag for tag in workspace.tags.all()}
-    if counts.keys() - tags.keys():
-        carried = [Wanted(str(each.value)) for each in found]
-        tags |= {tag.key: tag for tag in named(workspace, carried, by_name=False)}
+    missing = [Wanted(label) for each in found if key(label := str(each.value)) not in tags]
+    if missing:
+        tags |= {tag.key: tag for tag in named(workspace, missing, by_name=False)}
     return [(tag, counts.get(tag.key, 0)) for tag in sorted(tags.values(), key=lambda tag: (fold(tag.label), tag.pk))]
 
 
@@ -104,7 +93,7 @@ def make(workspace: Workspace, wanted: Wanted) -> Tag:
         lock("tags", workspace.pk)
         if workspace.tags.filter(key=key(wanted.label)).exists():
             raise Invalid([taken(wanted.label)])
-        tag = _tag(workspace, wanted, workspace.tags.values_list("name", flat=True))
+        tag = _tag(workspace, wanted, set(workspace.tags.values_list("name", flat=True)))
         tag.save()
     return tag
 
@@ -113,15 +102,14 @@ def taken(label: str) -> Problem:
     return Problem("label", f"a tag called {label} exists already; choose another label")
 
 
-def _tag(workspace: Workspace, wanted: Wanted, names: Iterable[str]) -> Tag:
+def _tag(workspace: Workspace, wanted: Wanted, names: Container[str]) -> Tag:
     label, name = wanted.label, free_name(wanted.label, names)
     now = timezone.now()
     return Tag(workspace=workspace, label=label, key=key(label), name=name, color=wanted.color, created_at=now)
 
 
-def free_name(label: str, names: Iterable[str]) -> str:
+def free_name(label: str, names: Container[str]) -> str:
     """What the tag is called in addresses and menus: vip-customers for VIP customers; -2 behind it if that is taken."""
     base = re.sub(r"[\W_]+", "-", fold(label)).strip("-")[:LONGEST_NAME] or "tag"
-    held = set(names)
     numbered = (f"{base}-{number}" for number in itertools.count(2))
-    return next(name for name in itertools.chain([base], numbered) if name not in held)
+    return next(name for name in itertools.chain([base], numbered) if name not in names)

@@ -1,5 +1,6 @@
 """Imports in the background, on whichever worker is free, and what becomes of those whose worker has died."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -59,10 +60,15 @@ def run_import(context: JobContext, job_id: str) -> None:
         raise
 
 
-def start(job: ImportJob) -> None:
-    """Check what can be checked at once, and have an import run as its options say. Raises Invalid, Conflict."""
-    with uploads.opened(job) as file:
-        imports.check_plan(job, file)
+def start(job: ImportJob, headers: Sequence[str] | None = None) -> None:
+    """Check what can be checked at once, and have an import run as its options say. Raises Invalid, Conflict.
+
+    `headers`: those of its file, where they were read already; of NDJSON that takes the whole file.
+    """
+    if headers is None:
+        with uploads.opened(job) as file:
+            headers = imports.source_of(file, importjobs.options_of(job)).header()
+    imports.check_plan(job, headers)
     with transaction.atomic():
         importjobs.settle(job, ImportState.WAITING)
         enqueue(job)

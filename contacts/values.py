@@ -14,6 +14,8 @@ from typing import Any
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
+from workspaces.problems import Problem
+
 LONGEST_TEXT = 10_000
 LARGEST_INTEGER = 2**53
 
@@ -54,6 +56,18 @@ def clean(text: str) -> str:
     if len(text) > LONGEST_TEXT:
         raise Refused(f"is longer than {LONGEST_TEXT:,} characters")
     return unicodedata.normalize("NFC", text)
+
+
+def cleaned(text: object, path: str, problems: list[Problem]) -> str:
+    """A text that was sent, clean. What is wrong with it joins the problems, and it counts as empty."""
+    if not isinstance(text, str):
+        problems.append(Problem(path, "is not a text"))
+        return ""
+    try:
+        return clean(text)
+    except Refused as error:
+        problems.append(Problem(path, str(error)))
+        return ""
 
 
 def is_missing(value: Any) -> bool:

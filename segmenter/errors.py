@@ -12,7 +12,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from segments.dialects import segmenter, swipeone, tiledesk
 from workspaces.logins import TooManyLogins
 from workspaces.problems import Conflict, Invalid, Problem, shortened
@@ -56,7 +56,7 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
             return 409, "conflict", str(error), [], {}
         case SnapshotBusy():
             later = {"Retry-After": str(error.retry_after_seconds)}
-            return 503, "busy", "Many contacts are being taken in just now; try again soon.", [], later
+            return 503, "busy", BUSY, [], later
         case RequestDataTooBig():
             return 413, "too_large", "The body is too large.", [], {}
         case TooManyLogins():

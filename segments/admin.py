@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -27,7 +27,7 @@ from django.utils.text import capfirst
 
 from contacts.admin import ContactAdmin, JsonField
 from contacts.models import Contact
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from contacts.values import moment_of
 from segments import (
     audience,
@@ -45,11 +45,12 @@ from segments import (
     version_pages,
     versions,
 )
+from segments.audience import Audience
 from segments.cursors import Cursor
 from segments.drafts import Draft
 from segments.listing import Told
 from segments.models import Pin, PinKind, Segment, SegmentDay, SegmentPeople, SegmentVersion, rewrite_pins
-from segments.properties_admin import link
+from segments.properties_admin import link, links
 from segments.questions import Question
 from segments.references import Wanted
 from segments.rules import tree
@@ -315,7 +316,7 @@ class SegmentAdmin(ScopedAdmin):
 
     def export(self, request: HttpRequest, segment_id: str) -> HttpResponseBase:
         """Who is in, as a file."""
-        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=segment_id)
+        segment: Segment = self.found(request, segment_id)
         try:
             return contact_pages.exported(request, segment.workspace, Wanted(segment.tree, segment), segment.name)
         except (Invalid, SnapshotBusy) as error:
@@ -325,17 +326,16 @@ class SegmentAdmin(ScopedAdmin):
 
     def everybody(self, request: HttpRequest, segment_id: str) -> HttpResponse:
         """Who is in, a page at a time, as it was when the first page was opened."""
-        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=segment_id)
+        segment: Segment = self.found(request, segment_id)
         text = request.GET.get("q", "").strip()
-        said = {"segment": segment, "title": f"People in {segment}", "opts": self.opts, "text": text}
+        said = {"segment": segment, "title": f"People in {segment}", "text": text}
         try:
             told = _page_of_people(segment, request.GET)
         except Invalid as error:
             told = {"problems": [str(problem) for problem in error.problems]}
         except SnapshotBusy:
-            told = {"problems": [live.BUSY]}
-        context = {**self.admin_site.each_context(request), **said, **told}
-        return TemplateResponse(request, "admin/segments/segment/people.html", context)
+            told = {"problems": [BUSY]}
+        return self.page(request, "admin/segments/segment/people.html", {**said, **told})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return SegmentList
@@ -373,7 +373,7 @@ class SegmentAdmin(ScopedAdmin):
 
     def of_a_copy(self, request: HttpRequest, object_id: str) -> QueryDict:
         """What was sent, for a new segment beside the one of the page: its rule, and a name that is free."""
-        segment = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=object_id)
+        segment: Segment = self.found(request, object_id)
         posted = request.POST.copy()
         posted["workspace"] = segment.workspace_id
         if posted.get("name") == segment.name:
@@ -468,8 +468,11 @@ class SegmentAdmin(ScopedAdmin):
 
     @admin.display(description="Growth")
     def growth(self, segment: Segment) -> str:
-        saved = Segment.objects.select_related("workspace").get(pk=segment.pk)
-        return render_to_string("admin/segments/segment/growth.html", growth.of(saved, timezone.now()))
+        saved, found = _as_saved(segment), None
+        with suppress(Invalid, SnapshotBusy):
+            found = _found(saved)
+        told = growth.of(saved, timezone.now(), found)
+        return render_to_string("admin/segments/segment/growth.html", told)
 
     @admin.display(description="Everybody")
     def everybody_in_it(self, segment: Segment) -> SafeString:
@@ -479,7 +482,7 @@ class SegmentAdmin(ScopedAdmin):
 
     @admin.display(description="Used in")
     def used_in(self, segment: Segment) -> str:
-        return _links(usage.named_by(segment)) or "No other segment names it."
+        return links(usage.named_by(segment)) or "No other segment names it."
 
     @admin.display(description="Over HTTP")
     def over_http(self, segment: Segment) -> SafeString:
@@ -525,11 +528,6 @@ def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any
     }
 
 
-def _links(segments: Iterable[Segment]) -> SafeString:
-    pages = ((reverse("admin:segments_segment_change", args=[each.pk]), each.name) for each in segments)
-    return format_html_join(", ", '<a href="{}">{}</a>', pages)
-
-
 def _posted(request: HttpRequest) -> list[tuple[str, str]]:
     """What a page in between has to send again, all but the answer."""
     left_out = ("csrfmiddlewaretoken", "confirmed", "seen")
@@ -552,24 +550,40 @@ def _as_json(response: HttpResponse) -> HttpResponse:
     return JsonResponse({"errors": errors, "problems": problems, "elsewhere": elsewhere}, status=400)
 
 
+def _as_saved(segment: Segment) -> Segment:
+    """Not as it stands in a form that is yet to be put right. Kept with the segment: its page asks three times."""
+    kept = vars(segment)
+    if "as_saved" not in kept:
+        kept["as_saved"] = Segment.objects.select_related("workspace").get(pk=segment.pk)
+    return cast(Segment, kept["as_saved"])
+
+
 def _explained(segment: Segment, say: Callable[[Segment], str]) -> str:
-    """About the segment as it is saved, not as it stands in a form that is yet to be put right."""
     try:
-        return say(Segment.objects.select_related("workspace").get(pk=segment.pk))
+        return say(_as_saved(segment))
     except Invalid as error:
         return format_html("Nobody can say who is in: {}", "; ".join(map(str, error.problems)))
     except SnapshotBusy:
-        return "Many contacts are being taken in just now; try again soon."
+        return BUSY
 
 
 def _sentence(segment: Segment) -> str:
     return live.in_words(segment.workspace, segment.tree)
 
 
+def _found(saved: Segment) -> Audience | None:
+    """Who is in, read once a page; None where that would take too long. Raises Invalid, SnapshotBusy."""
+    kept = vars(saved)
+    if "found" not in kept:
+        is_large = saved.tree and sum(1 for _ in tree.conditions(saved.tree)) > MOST_COUNTED
+        kept["found"] = None if is_large else audience.of(saved)
+    return cast(Audience | None, kept["found"])
+
+
 def _people(segment: Segment) -> str:
-    if segment.tree and sum(1 for _ in tree.conditions(segment.tree)) > MOST_COUNTED:
+    found = _found(segment)
+    if found is None:
         return f"Its rule has more than {MOST_COUNTED} conditions: the page of all who are in it counts them."
-    found = audience.of(segment)
     at = moment_of(found.now).astimezone(segment.workspace.zone)
     return format_html(
         "{} of {} in {}, at {} ({}).<ul>{}</ul>",
@@ -588,9 +602,6 @@ def _person(contact: Contact) -> str:
 
 
 # --- contacts, as those that segments are about ----------------------------------------------------------------------
-
-
-admin.site.unregister(Contact)
 
 
 class ChosenOnly(ActionForm):
@@ -638,18 +649,16 @@ class PinnedContactAdmin(ContactAdmin):
 
     def why(self, request: HttpRequest, contact_id: int, segment_id: str) -> HttpResponse:
         """Why somebody is in a segment or not, node by node."""
-        contact = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=contact_id)
+        contact: Contact = self.found(request, contact_id)
         segment = get_object_or_404(contact.workspace.segments.live(), pk=segment_id)
-        segment.workspace = contact.workspace
         try:
             told: dict[str, Any] = {
                 "explanation": explanations.explain(contact.workspace, Wanted(segment.tree, segment), contact.pk)
             }
         except Invalid as error:
             told = {"problems": error.problems}
-        said = {"contact": contact, "segment": segment, "title": f"{contact}: {segment}", "opts": self.opts}
-        context = {**self.admin_site.each_context(request), **said, **told}
-        return TemplateResponse(request, "admin/contacts/contact/why.html", context)
+        said = {"contact": contact, "segment": segment, "title": f"{contact}: {segment}"}
+        return self.page(request, "admin/contacts/contact/why.html", {**said, **told})
 
     def delete_model(self, request: HttpRequest, obj: Contact) -> None:
         with pins_changing([obj.workspace_id], contact=obj):

@@ -30,6 +30,7 @@ from segments.references import Wanted
 from segments.rules.check import check, no_property
 from segments.rules.tree import All, Rule, denials, read_node
 from segments.rules.tree import read as read_tree
+from workspaces import limits
 from workspaces.api import author_of, caller_workspace, user_id, workspace_of
 from workspaces.identifiers import is_id
 from workspaces.models import Workspace
@@ -196,9 +197,10 @@ class SegmentViewSet(ViewSet):
 
 
 def _span(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= MOST_DAYS):
+    days = limits.number(text)
+    if days is None or not 1 <= days <= MOST_DAYS:
         raise Invalid([Problem("days", f"give a whole number from 1 to {MOST_DAYS}")])
-    return int(text)
+    return days
 
 
 def _success(data: dict[str, Any]) -> Response:
@@ -226,7 +228,6 @@ def segment_of(request: Request, segment_id: str, workspace_id: str = "") -> Seg
     segment = workspace.segments.live().filter(pk=segment_id).first() if is_id(segment_id) else None
     if segment is None:
         raise NotFound("Segment not found")
-    segment.workspace = workspace
     return segment
 
 

@@ -15,7 +15,6 @@ from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from pyroaring import BitMap64
@@ -23,24 +22,22 @@ from pyroaring import BitMap64
 from contacts.admin import identified
 from contacts.exports import FORMATS
 from contacts.models import Contact, Status
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from contacts.values import Refused, clean
-from segments import audience, contact_filters, contact_list, exports, live, pins
+from segments import audience, contact_filters, contact_list, exports, pins
 from segments.api import streamed
 from segments.contact_filters import SegmentField
 from segments.contact_list import Asked
 from segments.models import PinKind, Segment
 from segments.pins import Wish
+from segments.questions import counted
 from segments.references import Wanted
 from segments.rules import tree
-from workspaces.admin import ROLES, ScopedAdmin, may, workspaces
-from workspaces.identifiers import is_id
+from workspaces.admin import ROLES, ScopedAdmin, chosen, may, offered, wants_fragment
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
-FRAGMENT = "text/vnd.fragment"
 MOST_PINNED = 10_000  # people at once; for more a rule says better who they are
-MOST_WORKSPACES = 200  # to switch between
 TO_LOOK, TO_CHANGE = ROLES["contacts.contact"]
 TO_PIN = ROLES["segments.pin"][1]
 
@@ -59,14 +56,10 @@ def _asked(request: HttpRequest, role: int) -> Asked | None:
     """What the address asks for, of the workspace that it names or else of the first that the person belongs to."""
     query = {name: request.GET[name] for name in request.GET}
     wanted = query.pop("workspace__id__exact", "") or query.get("workspace", "")
-    held = workspaces(request, role)
-    if not wanted:
-        first = held.order_by("name", "pk").first()
-        return None if first is None else Asked(first, query)
-    found = held.filter(pk=wanted).first() if is_id(wanted) else None
-    if found is None:
+    workspace = chosen(request, role, wanted)
+    if wanted and workspace is None:
         raise Http404("There is no such workspace.")
-    return Asked(found, query)
+    return None if workspace is None else Asked(workspace, query)
 
 
 def _asked_or_404(request: HttpRequest, role: int) -> Asked:
@@ -77,7 +70,7 @@ def _asked_or_404(request: HttpRequest, role: int) -> Asked:
 
 
 def told(problems: Invalid | SnapshotBusy) -> list[str]:
-    return [f"{each}." for each in problems.problems] if isinstance(problems, Invalid) else [live.BUSY]
+    return [f"{each}." for each in problems.problems] if isinstance(problems, Invalid) else [BUSY]
 
 
 # --- the list ------------------------------------------------------------------------------------------------------
@@ -88,13 +81,11 @@ def show(owner: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     if not owner.has_view_permission(request):
         raise PermissionDenied
     asked = _asked(request, owner.role_to_look)
-    fragment = request.headers.get("Accept") == FRAGMENT
+    fragment = wants_fragment(request)
     listed = _listed(request, asked) if asked else {}
     around = {} if fragment or asked is None else _around(request, asked)
-    context = {**owner.admin_site.each_context(request), "title": "Contacts", "opts": owner.opts, **listed, **around}
-    return TemplateResponse(
-        request, f"admin/contacts/contact/{'list_shown' if fragment else 'change_list'}.html", context
-    )
+    template = f"admin/contacts/contact/{'list_shown' if fragment else 'change_list'}.html"
+    return owner.page(request, template, {"title": "Contacts", **listed, **around})
 
 
 def _listed(request: HttpRequest, asked: Asked) -> dict[str, Any]:
@@ -127,10 +118,9 @@ def _can_be_a_rule(asked: Asked) -> bool:
 
 def _around(request: HttpRequest, asked: Asked) -> dict[str, Any]:
     """What stays while somebody types."""
-    held = workspaces(request, TO_LOOK).order_by("name", "pk")
     return {
         "form": asked.filters.form,
-        "workspaces": list(held[:MOST_WORKSPACES]),
+        "workspaces": list(offered(request, TO_LOOK)),
         "segments_offered": _offered(asked.workspace),
         "upsert": _upsert(request, asked.workspace),
     }
@@ -165,8 +155,13 @@ def exported(request: HttpRequest, workspace: Workspace, wanted: Wanted, name: s
 def _refused(owner: ScopedAdmin, request: HttpRequest, error: Invalid | SnapshotBusy) -> HttpResponse:
     for problem in told(error):
         messages.error(request, problem)
-    back = reverse("admin:contacts_contact_changelist")
-    return redirect(f"{back}?{contact_filters.without(request.GET)}")
+    return _back(request)
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    """To the list as it was."""
+    address = reverse("admin:contacts_contact_changelist")
+    return redirect(f"{address}?{contact_filters.without(request.GET)}")
 
 
 # --- pinning -------------------------------------------------------------------------------------------------------
@@ -219,10 +214,8 @@ def pin(owner: ScopedAdmin, request: HttpRequest) -> HttpResponse:
     segment = form.cleaned_data["segment"] if typed and form.is_valid() else None
     if segment and ids and request.POST.get("confirmed") == segment.pk:
         return _pinned(owner, request, segment, ids, form.wish)
-    context = {
-        **owner.admin_site.each_context(request),
-        "title": f"Add {len(ids):,} {'person' if len(ids) == 1 else 'people'} to a segment",
-        "opts": owner.opts,
+    said = {
+        "title": f"Add {counted(len(ids))} to a segment",
         "form": form,
         "workspace": asked.workspace,
         "query": contact_filters.without(request.GET),
@@ -233,7 +226,7 @@ def pin(owner: ScopedAdmin, request: HttpRequest) -> HttpResponse:
         "does": _does(segment, ids) if segment and ids else None,
         "segments_offered": _offered(asked.workspace),
     }
-    return TemplateResponse(request, "admin/contacts/contact/pin.html", context)
+    return owner.page(request, "admin/contacts/contact/pin.html", said)
 
 
 def _chosen(request: HttpRequest, asked: Asked) -> tuple[list[int], int]:
@@ -298,12 +291,11 @@ def _pinned(
         done = pins.pin(segment, list(ids), wish, cast(User, request.user))
     except Invalid as error:  # somebody was deleted in this very moment
         return _refused(owner, request, error)
-    people = f"{len(ids):,} {'person' if len(ids) == 1 else 'people'}"
+    people = counted(len(ids))
     owner.log_change(request, cast(Any, segment), f"Pinned in {people}{f': {wish.reason}' if wish.reason else ''}.")
     counts = f"{done.added:,} new, {done.changed:,} changed, {done.unchanged:,} as before"
     messages.success(request, f"{people} pinned into {segment}: {counts}.")
-    back = reverse("admin:contacts_contact_changelist")
-    return redirect(f"{back}?{contact_filters.without(request.GET)}")
+    return _back(request)
 
 
 # --- suggesting ----------------------------------------------------------------------------------------------------

@@ -44,8 +44,6 @@ class Overview:
 def overview(workspace: Workspace, now: datetime) -> Overview:
     live = workspace.segments.live()
     latest = list(live.order_by("-updated_at", "-id")[:MOST_SEGMENTS])
-    for segment in latest:
-        segment.workspace = workspace
     told = listing.told(latest)
     trends = growth.trends(latest, told, now)
     segments = [(segment, told[segment.pk], trends[segment.pk]) for segment in latest]

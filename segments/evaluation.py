@@ -1,7 +1,5 @@
 """Evaluate rules over the people of a workspace: for each rule a mask, all of them at one moment and in one pass."""
 
-import functools
-import operator
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +17,7 @@ from segments import references
 from segments.models import Pin, PinKind, Segment
 from segments.references import Wanted
 from segments.rules.check import Checked, Member, Test, check, tests
-from segments.rules.expression import Joins, condition, joined
+from segments.rules.expression import condition, joined
 from segments.rules.tree import Rule, conditions
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -122,7 +120,9 @@ def _masks(layer: Layer, helpers: Mapping[str, _Members], wanted: Sequence[_Memb
     places = {segment: place for place, segment in enumerate(helpers)}
     masks: list[pl.Series] = []
     answers: dict[Test, pl.Series] = {}
-    joins = Joins(_all, _any, lambda: pl.repeat(False, len(layer.frame), eager=True))
+
+    def nobody() -> pl.Series:
+        return pl.repeat(False, len(layer.frame), eager=True)
 
     def met(part: Test | Member) -> pl.Series:
         return masks[places[part.segment]] if isinstance(part, Member) else answers[part]
@@ -131,7 +131,7 @@ def _masks(layer: Layer, helpers: Mapping[str, _Members], wanted: Sequence[_Memb
         answers.clear()
         answers.update(_answers(layer, _tests(batch), now))
         for each in batch:
-            mask = joins.nobody() if each.rule is None else joined(each.rule, met, joins)
+            mask = nobody() if each.rule is None else joined(each.rule, met, nobody)
             masks.append(each.pinned(layer, mask))
     return masks[len(helpers) :]
 
@@ -148,10 +148,6 @@ def met_among(layer: Layer, mask: pl.Series, rule: Checked, now: int) -> pl.Seri
     picked = Layer(layer.frame.select(pl.all().gather(places)), layer.ids[places.to_numpy()], layer.hidden[:0])
     (met,) = _masks(picked, {}, members, now)
     return pl.repeat(False, len(mask), eager=True).scatter(places.filter(met), True)
-
-
-_all = functools.partial(functools.reduce, operator.and_)
-_any = functools.partial(functools.reduce, operator.or_)
 
 
 def _batches(members: Sequence[_Members], most_tests: int) -> Iterator[list[_Members]]:

@@ -1,6 +1,6 @@
 """Explain why one person is in a segment or not: every node of its rule, the pins, and one sentence."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from datetime import tzinfo
 
 from contacts import person
@@ -8,7 +8,8 @@ from contacts.person import Person
 from contacts.schema import PropertyType
 from contacts.snapshot import Reading
 from contacts.values import milliseconds, moment_of
-from segments import references
+from segments import listing, references
+from segments.audience import Audience
 from segments.evaluation import evaluate
 from segments.models import Pin, Segment
 from segments.references import Wanted
@@ -18,7 +19,6 @@ from segments.rules.reasons import closest, why
 from segments.rules.words import day_in_words
 from workspaces.models import Workspace
 from workspaces.moments import one_moment
-from workspaces.problems import Invalid
 
 MOST_SHOWN = 200  # segments on the page of a contact
 IN_THE_TRASH = "Is in the trash, and whoever is there is in no segment."
@@ -94,20 +94,13 @@ def memberships(workspace: Workspace, contact_id: int) -> list[tuple[Segment, bo
     def read(workspace: Workspace, named: Collection[str]) -> Reading:
         return person.read(workspace, contact_id, named).reading
 
-    def found(segments: Sequence[Segment]) -> list[bool | None]:
-        try:
-            done = evaluate(workspace, [Wanted(each.tree, each) for each in segments], read=read)
-        except Invalid:  # one of them names something that is gone: the others are answered without it
-            if len(segments) == 1:
-                return [None]
-            half = len(segments) // 2
-            return [*found(segments[:half]), *found(segments[half:])]
-        return [any(bool(mask[0]) for mask in masks) for masks in done.masks]
-
     segments = list(workspace.segments.live().order_by("name", "id")[:MOST_SHOWN])
-    for segment in segments:
-        segment.workspace = workspace
-    return list(zip(segments, found(segments) if segments else [], strict=True))
+    found = listing.of_segments(workspace, segments, read=read)
+    return [(each, _is_in(found[each.pk])) for each in segments]
+
+
+def _is_in(found: Audience | str) -> bool | None:
+    return None if isinstance(found, str) else found.count > 0
 
 
 def _names(wanted: Wanted) -> tuple[str, str | None]:

@@ -8,25 +8,24 @@ from typing import Any
 from pyroaring import BitMap64
 
 from contacts.models import Contact
-from contacts.refresh import SnapshotBusy
 from contacts.values import local_day, milliseconds
-from segments import audience, charts, history
+from segments import charts, history
+from segments.audience import Audience
 from segments.charts import SPAN, Point, Sparkline
-from segments.history import Today
 from segments.listing import Told
 from segments.models import Segment, SegmentPeople
-from workspaces.problems import Invalid
 
 SHOWN = 10  # people who came or went
 
 
-def of(segment: Segment, now: datetime) -> dict[str, Any]:
-    """For a segment's own page."""
+def of(segment: Segment, now: datetime, found: Audience | None) -> dict[str, Any]:
+    """For a segment's own page. `found`: who is in just now, None where nobody can say or has counted."""
     today = _today(segment, now)
     days = history.days([segment], today)[segment.pk]
     held = SegmentPeople.objects.filter(segment=segment).first()
     moved: dict[str, BitMap64] = {}
-    if held and (current := _current(segment, held)):
+    if held and found:  # as it is now, which is nowhere noted
+        current = history.so_far(held, found, local_day(found.now, segment.workspace.zone))
         days = history.with_today(days, current.day)
         today = max(today, current.day.day)
         moved = {"Entered today": current.entered, "Left today": current.left}
@@ -40,15 +39,6 @@ def of(segment: Segment, now: datetime) -> dict[str, Any]:
 
 def _today(segment: Segment, now: datetime) -> date:
     return local_day(milliseconds(now), segment.workspace.zone)
-
-
-def _current(segment: Segment, held: SegmentPeople) -> Today | None:
-    """As it is now, which is nowhere noted; None where nobody can say."""
-    try:
-        found = audience.of(segment)
-    except (Invalid, SnapshotBusy):
-        return None
-    return history.so_far(held, found, local_day(found.now, segment.workspace.zone))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ Somebody who was deleted has left. Of somebody who was forgotten no bitmap says 
 still have them in, and the next row has one more who left.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import islice
@@ -27,10 +26,8 @@ from segments import listing
 from segments.audience import Audience
 from segments.charts import SPAN, Day
 from segments.models import Segment, SegmentDay, SegmentPeople
-from segments.references import Wanted
 from workspaces.locks import lock
 from workspaces.models import Workspace
-from workspaces.problems import Invalid
 
 AT_ONCE = 50  # segments that are counted in one pass: each is a bit for each contact until it is written
 WRITTEN_AT_ONCE = 20  # segments whose bitmaps are held together
@@ -68,21 +65,13 @@ def _record(workspace: Workspace, ids: Sequence[str], now: int | None) -> int:
         # Taken before anything is read: whoever is forgotten under this lock cannot come back by what was read before.
         lock_history(workspace.pk)
         segments = {each.pk: each for each in workspace.segments.live().filter(pk__in=ids)}
-        told = listing.audiences(workspace, _readable(segments), now)
+        told = listing.of_segments(workspace, segments.values(), now)
         found = iter([(segments[pk], each) for pk, each in told.items() if isinstance(each, Audience)])
         counted = 0
         while part := list(islice(found, WRITTEN_AT_ONCE)):
             _write(workspace, part)
             counted += len(part)
         return counted
-
-
-def _readable(segments: Mapping[str, Segment]) -> dict[str, Wanted]:
-    wanted = {}
-    for pk, segment in segments.items():
-        with suppress(Invalid):  # a rule that is none, which only raw SQL can store
-            wanted[pk] = Wanted(segment.tree, segment)
-    return wanted
 
 
 def lock_history(workspace_id: str) -> None:

@@ -129,7 +129,6 @@ def _lead(workspace: Workspace, lead_id: str) -> Contact:
     lead = None if pk is None else workspace.contacts.filter(pk=pk).first()
     if lead is None:
         raise NotFound
-    lead.workspace = workspace
     return lead
 
 

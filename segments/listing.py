@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from contacts import properties
-from contacts.refresh import SnapshotBusy
+from contacts import properties, snapshot
+from contacts.refresh import BUSY, SnapshotBusy
 from contacts.schema import Schema
 from segments import audience
 from segments.audience import Audience
+from segments.evaluation import Read
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.check import check
@@ -85,22 +86,37 @@ def counts(workspace: Workspace, wanted: Mapping[Key, Wanted]) -> dict[Key, int 
     try:
         found = audiences(workspace, wanted)
     except SnapshotBusy:
-        return dict.fromkeys(wanted, "Many contacts are being taken in just now; try again soon.")
+        return dict.fromkeys(wanted, BUSY)
     return {key: each if isinstance(each, str) else each.count for key, each in found.items()}
 
 
-def audiences(workspace: Workspace, wanted: Mapping[Key, Wanted], now: int | None = None) -> dict[Key, Audience | str]:
+def of_segments(
+    workspace: Workspace, segments: Iterable[Segment], now: int | None = None, read: Read = snapshot.read
+) -> dict[str, Audience | str]:
+    """Who is in each of these by its id, or why nobody can say. Raises SnapshotBusy."""
+    wanted, problems = dict[str, Wanted](), dict[str, Audience | str]()
+    for segment in segments:
+        try:
+            wanted[segment.pk] = Wanted(segment.tree, segment)
+        except Invalid as error:  # a rule that is none, which only raw SQL can store
+            problems[segment.pk] = str(error)
+    return problems | audiences(workspace, wanted, now, read)
+
+
+def audiences(
+    workspace: Workspace, wanted: Mapping[Key, Wanted], now: int | None = None, read: Read = snapshot.read
+) -> dict[Key, Audience | str]:
     """Who each of these finds, or why nobody can say. Raises SnapshotBusy."""
     if not wanted:
         return {}
     try:
-        people = audience.several(workspace, list(wanted.values()), now)
+        people = audience.several(workspace, list(wanted.values()), now, read=read)
     except Invalid as error:
         # One of them cannot be read, or names a segment that cannot: the others are read without it.
         if len(wanted) == 1:
             return dict.fromkeys(wanted, "; ".join(map(str, error.problems)))
         keys = list(wanted)
         halves = keys[: len(keys) // 2], keys[len(keys) // 2 :]
-        one, other = (audiences(workspace, {key: wanted[key] for key in half}, now) for half in halves)
+        one, other = (audiences(workspace, {key: wanted[key] for key in half}, now, read) for half in halves)
         return one | other
     return dict(zip(wanted, people, strict=True))

@@ -19,7 +19,7 @@ from contacts import extract, properties
 from contacts.admin import meant
 from contacts.facets import Bin
 from contacts.models import Status
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from contacts.schema import PropertyType, Schema
 from contacts.values import Kind, is_day, local_day, moment_of, span
 from segments import audience, choices, explanations, gone, narrowing, preview, proofs
@@ -29,10 +29,10 @@ from segments.models import Segment
 from segments.narrowing import Line
 from segments.references import Wanted
 from segments.rules import tree
-from segments.rules.check import check, find_property
+from segments.rules.check import Checked, check, find_property
 from segments.rules.explain import stored
 from segments.rules.tree import All, Condition, Rule, write_node
-from segments.rules.words import day_in_words, minute_in_words, sentence
+from segments.rules.words import NameOf, day_in_words, minute_in_words, sentence
 from workspaces.admin import ROLES, workspaces
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -42,7 +42,6 @@ FACETS = 8  # values
 BINS = 12
 COLUMNS = 4  # properties of the rule shown beside each of the people
 
-BUSY = "Many contacts are being taken in just now; try again soon."
 SIGNED_OUT = "You are signed out. Sign in in another tab, then try again."
 
 View = Callable[Concatenate[HttpRequest, Workspace, ...], dict[str, Any]]
@@ -94,18 +93,15 @@ def _asked(request: HttpRequest, workspace: Workspace) -> tuple[dict[str, Any], 
 def _segment(workspace: Workspace, pk: Any) -> Segment | None:
     if not pk:
         return None
-    segment = get_object_or_404(workspace.segments.live(), pk=str(pk))
-    segment.workspace = workspace
-    return segment
+    found: Segment = get_object_or_404(workspace.segments.live(), pk=str(pk))
+    return found
 
 
 def in_words(workspace: Workspace, rule: Rule | None) -> str:
     """Raises Invalid."""
     if rule is None:
         return ONLY_PINNED
-    checked = check(rule, properties.schema(workspace))
-    named = workspace.segments.in_bulk([each.segment for each in tree.referred(rule)])
-    return sentence(checked, lambda pk: named[pk].name if pk in named else f"segment {pk}")
+    return sentence(check(rule, properties.schema(workspace)), preview.names(workspace, rule))
 
 
 def clock(workspace: Workspace, now: int) -> str:
@@ -135,23 +131,27 @@ def _counted(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
             raise
         found = audience.several(workspace, asked)  # as it was saved nobody can read it any more
     people, everybody, *rest = found
-    lines = [] if rule is None else narrowing.lines(rule, rest[: len(parts)], everybody)
+    told: dict[str, Any] = {"sentence": ONLY_PINNED, "lines": [], "proofs": []}
+    if rule is not None:
+        lines = narrowing.lines(rule, rest[: len(parts)], everybody)
+        told = _told(check(rule, people.schema), preview.names(workspace, rule), people, lines)
     return {
-        "sentence": in_words(workspace, rule),
+        **told,
         "count": people.count,
         "people": people.people,
         "at": clock(workspace, people.now),
-        "lines": [asdict(line) for line in lines],
-        "proofs": [] if rule is None else _proofs(workspace, rule, people, lines),
         "change": _change(rest[len(parts)], people) if len(rest) > len(parts) else None,
     }
 
 
-def _proofs(workspace: Workspace, rule: Rule, people: Audience, lines: Sequence[Line]) -> list[dict[str, Any]]:
-    if not people.people:
-        return []  # of an empty workspace everything is so
-    checked, name_of = check(rule, people.schema), preview.names(workspace, rule)
-    return [asdict(each) for each in proofs.proofs(checked, lines, people.people, name_of)]
+def _told(rule: Checked, name_of: NameOf, people: Audience, lines: Sequence[Line]) -> dict[str, Any]:
+    # Of an empty workspace everything is so.
+    proved = proofs.proofs(rule, lines, people.people, name_of) if people.people else []
+    return {
+        "sentence": sentence(rule, name_of),
+        "lines": [asdict(line) for line in lines],
+        "proofs": [asdict(each) for each in proved],
+    }
 
 
 def _as_saved(segment: Segment) -> Wanted:

@@ -4,22 +4,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from django.contrib.admin import ModelAdmin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from contacts import properties
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from contacts.schema import CUSTOM, TAG, Schema
 from segments import messages, rendering
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rendering import Fault
+from workspaces.admin import ScopedAdmin, wants_fragment
 from workspaces.problems import Invalid
 
-BUSY = "Many contacts are being taken in just now; try again soon."
 START = "Hi {{firstName|there}},\n\n"
 AROUND = 60  # characters shown on either side of what is wrong
 
@@ -28,26 +25,29 @@ AROUND = 60  # characters shown on either side of what is wrong
 POLICY = {"style-src": "'self' 'unsafe-inline'", "img-src": "'self' data:"}
 
 
-def urls(owner: ModelAdmin) -> list[URLPattern]:
+def urls(owner: ScopedAdmin) -> list[URLPattern]:
     view = owner.admin_site.admin_view(partial(show, owner))
     return [path("<str:segment_id>/message/", view, name="segments_segment_message")]
 
 
-def show(owner: ModelAdmin, request: HttpRequest, segment_id: str) -> HttpResponse:
+def show(owner: ScopedAdmin, request: HttpRequest, segment_id: str) -> HttpResponse:
     """With `Accept: text/vnd.fragment` only what changes while somebody types."""
-    segment = get_object_or_404(owner.get_queryset(request).select_related("workspace"), pk=segment_id)
+    segment: Segment = owner.found(request, segment_id)
     text = request.POST.get("text", START).replace("\r\n", "\n")
     as_html = "html" in request.POST
     schema = properties.schema(segment.workspace)
-    told = _told(segment, text, as_html, schema)
-    said = {"segment": segment, "text": text, "html": as_html, "title": f"Message to {segment}", "opts": owner.opts}
-    fragment = request.headers.get("Accept") == "text/vnd.fragment"
-    names = [] if fragment else _names(schema)
-    context = {**owner.admin_site.each_context(request), **said, **told, "names": names}
-    template = "message_shown" if fragment else "message"
-    response = TemplateResponse(
-        request, f"admin/segments/segment/{template}.html", {**context, "is_nav_sidebar_enabled": False}
-    )
+    fragment = wants_fragment(request)
+    said = {
+        "segment": segment,
+        "text": text,
+        "html": as_html,
+        "title": f"Message to {segment}",
+        **_told(segment, text, as_html, schema),
+        "names": [] if fragment else _names(schema),
+        "is_nav_sidebar_enabled": False,
+    }
+    template = f"admin/segments/segment/{'message_shown' if fragment else 'message'}.html"
+    response = owner.page(request, template, said)
     vars(response)["content_security"] = POLICY
     return response
 

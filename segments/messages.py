@@ -1,7 +1,8 @@
 """Fill messages for the people of a segment: how many lack what, a few of them as they would read it, or all."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -128,6 +129,10 @@ class _Messages:
         if problems := [problem for each in found for problem in each]:
             raise Invalid(problems)
 
+    @cached_property
+    def unknowns(self) -> dict[str, list[tuple[Slot, list[str]]]]:
+        return {name: rendering.unknown(template, self.schema) for name, template in self.templates.items()}
+
     def unknown(self) -> list[dict[str, Any]]:
         return [
             {
@@ -138,7 +143,7 @@ class _Messages:
                 "nearest": nearest,
             }
             for name, template in self.templates.items()
-            for slot, nearest in rendering.unknown(template, self.schema)
+            for slot, nearest in self.unknowns[name]
             for line, column in [template.place(slot.at)]
         ]
 
@@ -146,14 +151,16 @@ class _Messages:
         """The engine counts; nobody is rendered for it."""
         total = people.count
         known = {reference: people.known(reference) for reference in self.references}
-        return [self._coverage(slot, known.get(slot.reference, 0), total) for slot in self.slots]
+        likely = {slot.name: names for found in self.unknowns.values() for slot, names in found}
+        return [
+            self._coverage(slot, known.get(slot.reference, 0), total, likely.get(slot.name, [])) for slot in self.slots
+        ]
 
-    def _coverage(self, slot: Slot, known: int, total: int) -> Coverage:
+    def _coverage(self, slot: Slot, known: int, total: int, nearest: Sequence[str]) -> Coverage:
         of_tag = self.fallbacks.get(slot.reference)
         fallback = of_tag if slot.fallback is None else slot.fallback
         source = None if fallback is None else "tag" if slot.fallback is None else "message"
-        nearest = () if slot.reference else tuple(rendering.nearest(slot.name, self.schema))
-        return Coverage(slot.name, slot.reference, known, total - known, fallback, source, nearest)
+        return Coverage(slot.name, slot.reference, known, total - known, fallback, source, tuple(nearest))
 
     def filled(self, held: psycopg.Connection[Any], ids: Iterable[int]) -> Iterator[tuple[dict[str, Any], list[str]]]:
         """Each of these people with the rendered texts, and the names of what they lack."""

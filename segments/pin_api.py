@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from contacts.models import contact_id, wire_id
-from contacts.values import Refused, clean, iso, milliseconds
+from contacts.values import Refused, cleaned, iso, milliseconds
 from segments import paging, pins
 from segments.api import USUAL_LIMIT, segment_of
 from segments.cursors import Cursor
@@ -104,12 +104,4 @@ def _contacts(sent: Any, problems: list[Problem]) -> list[int]:
 
 
 def _text(body: dict[str, Any], key: str, problems: list[Problem]) -> str:
-    value = body.get(key)
-    try:
-        if isinstance(value, str):
-            return clean(value)
-        if value is not None:
-            problems.append(Problem(key, "is not a text"))
-    except Refused as error:
-        problems.append(Problem(key, str(error)))
-    return ""
+    return "" if body.get(key) is None else cleaned(body[key], key, problems)

@@ -90,8 +90,8 @@ def _saved(segment: Segment | None) -> tuple[list[Wanted], list[Problem]]:
 def names(workspace: Workspace, rule: Rule) -> Callable[[str], str]:
     """What the segments that a rule refers to are called. One query, and none where it refers to none."""
     named = {each.segment for each in referred(rule)}
-    found = workspace.segments.in_bulk(named) if named else {}
-    return lambda pk: found[pk].name if pk in found else f"segment {pk}"
+    found = dict(workspace.segments.filter(pk__in=named).values_list("pk", "name")) if named else {}
+    return lambda pk: found.get(pk, f"segment {pk}")
 
 
 def count(people: Audience) -> dict[str, Json]:

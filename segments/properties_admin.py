@@ -1,6 +1,6 @@
 """The admin of properties and substitution tags, with what people have of them and the segments that use them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,8 +13,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -40,6 +38,10 @@ MOST_NAMED = 3  # segments in a cell of a list
 
 def link(segment: Broken) -> SafeString:
     return format_html('Segment <a href="{}">{}</a>', _address(segment.id), segment.name)
+
+
+def links(segments: Iterable[Segment]) -> SafeString:
+    return format_html_join(", ", '<a href="{}">{}</a>', ((_address(each.pk), each.name) for each in segments))
 
 
 def _address(segment_id: str) -> str:
@@ -106,9 +108,8 @@ class UsedInRules(ScopedAdmin):
             return "–"
         segments = told.segments.get(self.reference(obj), [])
         more = len(segments) - MOST_NAMED
-        links = format_html_join(", ", '<a href="{}">{}</a>', ((_address(s.pk), s.name) for s in segments[:MOST_NAMED]))
         rest = f" and {more:,} more" if more > 0 else ""
-        return format_html("{}{}", links, rest) if segments else "No segment"
+        return format_html("{}{}", links(segments[:MOST_NAMED]), rest) if segments else "No segment"
 
     # --- deleting
 
@@ -150,7 +151,7 @@ class UsedInRules(ScopedAdmin):
             return HttpResponseRedirect(reverse(f"admin:contacts_{self.opts.model_name}_changelist"))
         trial, broken = self.trial(obj)
         said = {"form": form, "trial": trial, "broken": broken, "object": obj, "title": f"Delete {obj}?"}
-        return self.page(request, "delete", said)
+        return self.page(request, "admin/contacts/property/delete.html", said)
 
     def deleted(self, request: HttpRequest, obj: Any, form: "DeletionForm") -> Deletion | None:
         breaking = Breaking.DELETE if form.cleaned_data["delete_segments"] else Breaking.REFUSE
@@ -181,10 +182,6 @@ class UsedInRules(ScopedAdmin):
         kinds = [each for each in schema.types() if own and each.kind == own.kind and each != own]
         return [(each.reference, each.label) for each in sorted(kinds, key=lambda each: each.label.casefold())]
 
-    def page(self, request: HttpRequest, name: str, said: dict[str, Any]) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **said}
-        return TemplateResponse(request, f"admin/contacts/property/{name}.html", context)
-
 
 def _lines(error: WouldBreak | Invalid) -> list[str]:
     if isinstance(error, WouldBreak):
@@ -199,9 +196,6 @@ class DeletionForm(forms.Form):
     def __init__(self, *args: Any, others: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["instead"].choices = [("", "No other one"), *others]  # type: ignore[attr-defined]
-
-
-admin.site.unregister([Property, SubstitutionTag])
 
 
 # --- properties ------------------------------------------------------------------------------------------------------
@@ -254,7 +248,7 @@ class UsedPropertyAdmin(UsedInRules, PropertyAdmin):
 
     def retype(self, request: HttpRequest, property_id: int) -> HttpResponse:
         """Choose a type, see what it would do to values and segments, then do it."""
-        held = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=property_id)
+        held: Property = self.found(request, property_id)
         if not self.has_change_permission(request, held):
             raise PermissionDenied
         form = RetypeForm(request.POST or request.GET or None, held=held)
@@ -268,7 +262,7 @@ class UsedPropertyAdmin(UsedInRules, PropertyAdmin):
         people = held.workspace.contacts.in_bulk([each.contact_id for each in rejects])
         told = [(people[each.contact_id], each) for each in rejects if each.contact_id in people]
         kind = form.cleaned_data["to"] if chosen else ""
-        return self.page(request, "type", {**said, "rejects": told, "kind": kind})
+        return self.page(request, "admin/contacts/property/type.html", {**said, "rejects": told, "kind": kind})
 
     def attempt(self, held: Property, form: RetypeForm) -> tuple[Changed | None, Sequence[Broken]]:
         """As `trial`."""

@@ -8,7 +8,7 @@ import difflib
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, tzinfo
 
@@ -153,16 +153,20 @@ def _is_hyphenated(text: str, start: int, end: int) -> bool:
 
 def unknown(template: Template, schema: Schema) -> list[tuple[Slot, list[str]]]:
     """The slots that nothing can fill, each with the names most like it."""
-    return [(slot, nearest(slot.name, schema)) for slot in template.slots if not slot.reference]
+    slots = [slot for slot in template.slots if not slot.reference]
+    likely = nearest((slot.name for slot in slots), schema)
+    return [(slot, likely[slot.name]) for slot in slots]
 
 
-def nearest(name: str, schema: Schema) -> list[str]:
-    """The names most like one that is nobody's, likeliest first."""
+def nearest(wanted: Iterable[str], schema: Schema) -> dict[str, list[str]]:
+    """For each of some names that are nobody's those most like it, likeliest first."""
     names: dict[str, str] = {}
     for full in (*schema.own, *BUILTIN):
         short = full.removeprefix(TAG).removeprefix(CUSTOM)
         names.setdefault(short.lower(), short if reference(short, schema) == full else full)
-    return [names[each] for each in difflib.get_close_matches(name.lower(), names, 3, 0.7)]
+    return {
+        name: [names[each] for each in difflib.get_close_matches(name.lower(), names, 3, 0.7)] for name in set(wanted)
+    }
 
 
 @dataclass(frozen=True)

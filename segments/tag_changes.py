@@ -34,7 +34,7 @@ def rename(tag: Tag, label: str, by: By = A_COMMAND) -> Tag:
         if fold(label) != old:
             _check_free(workspace, label, carried)
             _rewrite_rules(workspace, old, label, by)
-            names = workspace.tags.exclude(pk=tag.pk).values_list("name", flat=True)
+            names = set(workspace.tags.exclude(pk=tag.pk).values_list("name", flat=True))
             tag.key, tag.name = tags.key(label), tags.free_name(label, names)
         _rewrite_contacts(workspace, [each for each in carried if fold(each) == old], label)
         tag.label = label

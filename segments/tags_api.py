@@ -57,7 +57,6 @@ def _tag(request: Request, tag_id: str) -> Tag:
     tag = workspace.tags.filter(pk=tag_id).first() if is_id(tag_id) else None
     if tag is None:
         raise NotFound("Tag not found")
-    tag.workspace = workspace
     return tag
 
 

@@ -1,9 +1,9 @@
 """Say which live segments a change would break, and which would break with them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from segments.models import Segment
 from segments.rules.tree import Rule, referred
@@ -79,12 +79,21 @@ def circles(segment: Segment) -> dict[str, str]:
 
 
 def _named(segment: Segment) -> dict[Segment, set[str]]:
-    """The live segments of its workspace, by name, and the ids that each one's rule names."""
-    found: dict[Segment, set[str]] = {}
-    for other in segment.workspace.segments.live().filter(rule__isnull=False).order_by("name", "id"):
+    """The live segments of its workspace, by name, and the ids that each one's rule names.
+
+    Kept with the segment: its page asks three times.
+    """
+    kept = vars(segment)
+    if "named" not in kept:
+        kept["named"] = dict(_read_names(segment))
+    return cast(dict[Segment, set[str]], kept["named"])
+
+
+def _read_names(segment: Segment) -> Iterator[tuple[Segment, set[str]]]:
+    live = segment.workspace.segments.live().defer("document", "included", "excluded")
+    for other in live.filter(rule__isnull=False).order_by("name", "id"):
         with suppress(Invalid):  # one that nobody can read says so itself
-            found[other] = {each.segment for each in referred(other.tree)}
-    return found
+            yield other, {each.segment for each in referred(other.tree)}
 
 
 def _unreadable(segment: Segment, error: Invalid) -> Broken:

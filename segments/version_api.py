@@ -40,21 +40,19 @@ class VersionViewSet(SegmentViewSet):
     def restore(self, request: Request, segment_id: str, number: str) -> Response:
         """Make the segment what it was; that is its next version. Nothing is asked."""
         segment = segment_of(request, segment_id)
-        version = segment.versions.filter(number=number).first() if _is_number(number) else None
+        asked = limits.number(number)
+        version = None if asked is None else segment.versions.filter(number=asked).first()
         if version is None:
             raise NotFound("Version not found")
         return self.answer(drafts.update(segment, versions.draft(version), By(author_of(request), Source.API)))
 
 
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
-
-
 def _number(query: Mapping[str, str], problems: list[Problem]) -> int | None:
     text = query.get("searchAfter", "")
-    if text and not _is_number(text):
+    found = limits.number(text)
+    if text and found is None:
         problems.append(Problem("searchAfter", "is not the number of a version"))
-    return int(text) if text and _is_number(text) else None
+    return found
 
 
 def _written(version: SegmentVersion, older: SegmentVersion | None, called: Names) -> dict[str, Any]:

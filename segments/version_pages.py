@@ -7,27 +7,25 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin import ModelAdmin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
-from contacts.refresh import SnapshotBusy
+from contacts.refresh import BUSY, SnapshotBusy
 from segments import drafts, questions, usage, versions
-from segments.live import BUSY
 from segments.models import Segment, SegmentVersion
 from segments.questions import Question
 from segments.rules.difference import Names
+from workspaces.admin import ScopedAdmin
 from workspaces.locks import lock
 from workspaces.problems import Invalid
 
 PAGE = 20  # versions
 
 
-def urls(owner: ModelAdmin) -> list[URLPattern]:
+def urls(owner: ScopedAdmin) -> list[URLPattern]:
     pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
         "versions": ("", show),
         "restore": ("<int:number>/restore/", restore),
@@ -79,10 +77,10 @@ class Row:
 
 
 def show(
-    owner: ModelAdmin, request: HttpRequest, segment_id: str, problems: list[str] | None = None, status: int = 200
+    owner: ScopedAdmin, request: HttpRequest, segment_id: str, problems: list[str] | None = None, status: int = 200
 ) -> HttpResponse:
     """The newest first, a page at a time."""
-    segment = _found(owner, request, segment_id)
+    segment: Segment = owner.found(request, segment_id)
     asked = request.GET.get("before", "")
     before = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else None
     page = list(versions.newest_first(segment, before)[: PAGE + 1])
@@ -98,15 +96,8 @@ def show(
         "most": versions.MOST_KEPT,
         "problems": problems or [],
         "title": f"Versions of {segment}",
-        "opts": owner.opts,
     }
-    context = {**owner.admin_site.each_context(request), **said}
-    return TemplateResponse(request, "admin/segments/segment/versions.html", context, status=status)
-
-
-def _found(owner: ModelAdmin, request: HttpRequest, segment_id: str) -> Segment:
-    segment: Segment = get_object_or_404(owner.get_queryset(request).select_related("workspace"), pk=segment_id)
-    return segment
+    return owner.page(request, "admin/segments/segment/versions.html", said, status)
 
 
 def _rows(segment: Segment, page: list[SegmentVersion], last: SegmentVersion | None) -> list[Row]:
@@ -153,7 +144,7 @@ def _difference(number: int) -> str:
 # --- restoring -------------------------------------------------------------------------------------------------------
 
 
-def restore(owner: ModelAdmin, request: HttpRequest, segment_id: str, number: int) -> HttpResponse:
+def restore(owner: ScopedAdmin, request: HttpRequest, segment_id: str, number: int) -> HttpResponse:
     """Asks what a save would ask; what is restored is the next version."""
     segment, version = _to_change(owner, request, segment_id, number)
     if request.method != "POST" or "_keep" in request.POST:
@@ -173,8 +164,10 @@ def restore(owner: ModelAdmin, request: HttpRequest, segment_id: str, number: in
     return _asked(owner, request, segment, replace(question, no="Keep it as it is"))
 
 
-def _to_change(owner: ModelAdmin, request: HttpRequest, segment_id: str, number: int) -> tuple[Segment, SegmentVersion]:
-    segment = _found(owner, request, segment_id)
+def _to_change(
+    owner: ScopedAdmin, request: HttpRequest, segment_id: str, number: int
+) -> tuple[Segment, SegmentVersion]:
+    segment: Segment = owner.found(request, segment_id)
     if not owner.has_change_permission(request, segment):
         raise PermissionDenied
     return segment, get_object_or_404(segment.versions, number=number)
@@ -193,7 +186,7 @@ def _question(segment: Segment, version: SegmentVersion, posted: Mapping[str, st
     return None if question and question.kind == posted.get("confirmed") else question
 
 
-def _restore(owner: ModelAdmin, request: HttpRequest, segment: Segment, version: SegmentVersion) -> None:
+def _restore(owner: ScopedAdmin, request: HttpRequest, segment: Segment, version: SegmentVersion) -> None:
     changes = versions.changes(segment, version, versions.names(segment.workspace, [segment, version]))
     drafts.update(segment, versions.draft(version), versions.by_staff(request))
     owner.log_change(request, segment, [versions.log_message([f"version {version.number} restored", *changes])])
@@ -202,16 +195,14 @@ def _restore(owner: ModelAdmin, request: HttpRequest, segment: Segment, version:
     owner.message_user(request, said, messages.SUCCESS)
 
 
-def _asked(owner: ModelAdmin, request: HttpRequest, segment: Segment, question: Question) -> HttpResponse:
+def _asked(owner: ScopedAdmin, request: HttpRequest, segment: Segment, question: Question) -> HttpResponse:
     said = {
         "question": question,
         "seen": request.POST.get("seen", ""),
         "original": segment,
         "title": question.title,
-        "opts": owner.opts,
     }
-    context = {**owner.admin_site.each_context(request), **said}
-    return TemplateResponse(request, "admin/segments/segment/question.html", context)
+    return owner.page(request, "admin/segments/segment/question.html", said)
 
 
 def _back(segment: Segment) -> HttpResponse:
@@ -221,7 +212,7 @@ def _back(segment: Segment) -> HttpResponse:
 # --- deleting --------------------------------------------------------------------------------------------------------
 
 
-def delete(owner: ModelAdmin, request: HttpRequest, segment_id: str, number: int) -> HttpResponse:
+def delete(owner: ScopedAdmin, request: HttpRequest, segment_id: str, number: int) -> HttpResponse:
     """For a version that names somebody who is to be forgotten. The last one is the segment itself and stays."""
     segment, version = _to_change(owner, request, segment_id, number)
     if "_keep" in request.POST:

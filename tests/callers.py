@@ -1,4 +1,4 @@
-"""People who call the API with a login of their own, as Tiledesk's clients do."""
+"""Those who call the API and the admin: programs with a key, people with a login, members of staff in a browser."""
 
 import base64
 import json
@@ -11,24 +11,44 @@ from workspaces.models import Member, Role
 PASSWORD = "sesame street 12"
 
 
-class Caller:
-    """Somebody who sends an Authorization header, or none."""
+class Sender:
+    """Whoever speaks JSON and sends a key in a header, or none."""
 
-    def __init__(self, authorization=""):
-        self.authorization, self.client = authorization, Client(raise_request_exception=False)
+    header: str
+
+    def __init__(self, key=""):
+        self.key, self.client = key, Client(raise_request_exception=False)
 
     def __call__(self, method, path, body=None, **headers):
         content = body if isinstance(body, bytes | str) or body is None else json.dumps(body)
-        sent = {"authorization": self.authorization} if self.authorization else {}
+        sent = {self.header: self.key} if self.key else {}
         return self.client.generic(
             method, path, content or "", content_type="application/json", headers={**sent, **headers}
         )
 
-    def get(self, path):
-        return self("GET", path)
-
     def post(self, path, body):
         return self("POST", path, body)
+
+
+class Api(Sender):
+    """A program that holds a key."""
+
+    header = "x-api-key"
+
+    def get(self, path, **query):
+        return self.client.get(path, query, headers={self.header: self.key})
+
+    def patch(self, path, body):
+        return self("PATCH", path, body)
+
+
+class Caller(Sender):
+    """Somebody with a login of their own, as Tiledesk's clients have."""
+
+    header = "authorization"
+
+    def get(self, path):
+        return self("GET", path)
 
     def put(self, path, body):
         return self("PUT", path, body)
@@ -45,3 +65,12 @@ def person(email, workspace=None, role=Role.AGENT):
     if workspace is not None:
         Member.objects.create(user=user, workspace=workspace, role=role)
     return user
+
+
+def join(workspace, name, role):
+    """The browser of a member of staff, who may belong to other workspaces already."""
+    user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
+    Member.objects.create(workspace=workspace, user=user, role=role)
+    client = Client()
+    client.force_login(user)
+    return client

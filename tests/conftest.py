@@ -1,12 +1,9 @@
 """One workspace, its key, and clients that use it."""
 
-import json
-
 import pytest
-from django.test import Client
 
 from contacts import snapshot
-from tests.callers import Caller, basic, person
+from tests.callers import Api, Caller, basic, person
 from workspaces.models import ApiKey, Workspace
 from workspaces.tallies import limiter
 
@@ -27,29 +24,6 @@ def shop(db):
 @pytest.fixture
 def rival(db):
     return Workspace.objects.create(name="Rival shop")
-
-
-class Api:
-    """A program that holds a key, speaking JSON."""
-
-    def __init__(self, key: str) -> None:
-        self.key, self.client = key, Client(raise_request_exception=False)
-
-    def __call__(self, method, path, body=None, **headers):
-        content = body if isinstance(body, bytes | str) or body is None else json.dumps(body)
-        sent = {"x-api-key": self.key} if self.key else {}
-        return self.client.generic(
-            method, path, content or "", content_type="application/json", headers={**sent, **headers}
-        )
-
-    def get(self, path, **query):
-        return self.client.get(path, query, headers={"x-api-key": self.key})
-
-    def post(self, path, body):
-        return self("POST", path, body)
-
-    def patch(self, path, body):
-        return self("PATCH", path, body)
 
 
 @pytest.fixture

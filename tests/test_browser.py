@@ -238,15 +238,20 @@ class Screen:
         )
 
 
-@pytest.fixture
-def ana(chromium, live_server, people):
-    user = User.objects.create_user("ana", password=PASSWORD, is_staff=True)
-    Member.objects.create(workspace=people, user=user, role=Role.AGENT)
-    screen = Screen(chromium, live_server.url).sign_in("ana")
-    chromium.get_log("browser")
+def signed_in(driver, base, workspace, name, role):
+    """The screen of a new member of staff; in the end the browser has complained of nothing on it."""
+    user = User.objects.create_user(name, password=PASSWORD, is_staff=True)
+    Member.objects.create(workspace=workspace, user=user, role=role)
+    screen = Screen(driver, base).sign_in(name)
+    driver.get_log("browser")
     yield screen
     assert screen.problems() == []
-    chromium.get("about:blank")  # whatever a page says against being left
+    driver.get("about:blank")  # whatever a page says against being left
+
+
+@pytest.fixture
+def ana(chromium, live_server, people):
+    yield from signed_in(chromium, live_server.url, people, "ana", Role.AGENT)
 
 
 @pytest.fixture
@@ -497,6 +502,36 @@ ANY_RULE = [
 ]
 
 
+def opens_and_is_saved_back_equal(screen, segment):
+    before = segment.rule
+    edit(screen, segment)
+    written = screen.driver.execute_async_script(
+        """
+        const done = arguments[0];
+        import("/static/segments/builder/tree.js").then(({ open, write }) => {
+          const json = JSON.parse(document.querySelector("#id_rule").value).rule;
+          done(JSON.stringify(write(open(json))));
+        });
+        """
+    )
+    assert json.loads(written) == before["rule"]
+    screen.css("#id_description").send_keys("Looked at")
+    screen.button("Save").click()
+    screen.sees("was changed successfully", ".messagelist")
+    segment.refresh_from_db()
+    assert (segment.rule, segment.description) == (before, "Looked at")
+
+
+def save_and_agree(screen):
+    """Whether or not a question comes first."""
+    screen.button("Save").click()
+    screen.until(lambda: screen.all("dialog") or screen.all(".messagelist"))
+    if screen.all("dialog"):
+        screen.driver.get_log("browser")
+        screen.css("dialog button:nth-of-type(2)").click()
+    screen.sees("was changed successfully", ".messagelist")
+
+
 def test_every_rule_that_the_api_takes_opens_and_is_saved_back_equal(ana, people):
     deep = PRO
     for level in range(10):
@@ -504,23 +539,7 @@ def test_every_rule_that_the_api_takes_opens_and_is_saved_back_equal(ana, people
     used = make(people, PRO, "Used")
     for rule in [*ANY_RULE, deep, {"not": {"segment": used.pk}}]:
         segment = make(people, rule, f"Rule {json.dumps(rule)[:300]}")
-        before = segment.rule
-        edit(ana, segment)
-        written = ana.driver.execute_async_script(
-            """
-            const done = arguments[0];
-            import("/static/segments/builder/tree.js").then(({ open, write }) => {
-              const json = JSON.parse(document.querySelector("#id_rule").value).rule;
-              done(JSON.stringify(write(open(json))));
-            });
-            """
-        )
-        assert json.loads(written) == before["rule"]
-        ana.css("#id_description").send_keys("Looked at")
-        ana.button("Save").click()
-        ana.sees("was changed successfully", ".messagelist")
-        segment.refresh_from_db()
-        assert (segment.rule, segment.description) == (before, "Looked at")
+        opens_and_is_saved_back_equal(ana, segment)
 
 
 def test_a_segment_is_chosen_and_one_that_makes_a_circle_is_not(ana, people):
@@ -536,12 +555,7 @@ def test_a_segment_is_chosen_and_one_that_makes_a_circle_is_not(ana, people):
     ana.sees("Second First → Second → First", ".seg-list")
     ana.option("Second")
     ana.keys(Keys.ESCAPE)
-    ana.button("Save").click()
-    ana.until(lambda: ana.all("dialog") or ana.all(".messagelist"))
-    if ana.all("dialog"):
-        ana.driver.get_log("browser")
-        ana.css("dialog button:nth-of-type(2)").click()
-    ana.sees("was changed successfully", ".messagelist")
+    save_and_agree(ana)
     first.refresh_from_db()
     assert first.rule["rule"] == {"all": [PRO, {"segment": apart.pk}]}
 
@@ -672,12 +686,7 @@ def test_a_condition_is_dragged_into_a_group(ana, people):
     )
     chain.release().perform()
     ana.until(lambda: len(ana.all(".seg-group")) == 2 and len(ana.all(".seg-group .seg-group .seg-row")) == 3)
-    ana.button("Save").click()
-    ana.until(lambda: ana.all("dialog") or ana.all(".messagelist"))
-    if ana.all("dialog"):
-        ana.driver.get_log("browser")
-        ana.css("dialog button:nth-of-type(2)").click()
-    ana.sees("was changed successfully", ".messagelist")
+    save_and_agree(ana)
     segment.refresh_from_db()
     assert segment.rule["rule"] == {"all": [{"any": [OLD, {"property": "email", "operator": "is_known"}, PRO]}]}
 

@@ -1,7 +1,5 @@
 """What the rule builder says and offers beside the rule itself: starters, limits, contradictions, copies, cards."""
 
-import json
-
 import pytest
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.auth.models import User
@@ -23,6 +21,7 @@ from tests.test_browser import (  # noqa: F401
     edit,
     expected,
     make,
+    opens_and_is_saved_back_equal,
     people,
     pytestmark,
 )
@@ -261,22 +260,7 @@ def test_a_full_rule_of_ten_levels_opens_and_is_saved_back_equal(ana, people):  
         parts = [{"not": {**ORDERS, "value": number}} for number in range(70)]
         rule = {"any": [*parts, rule]} if level % 2 else {"all": [rule, *parts]}
     segment = make(people, rule, "Full")
-    before = segment.rule
-    edit(ana, segment)
-    written = ana.driver.execute_async_script(
-        """
-        const done = arguments[0];
-        import("/static/segments/builder/tree.js").then(({ open, write }) => {
-          done(JSON.stringify(write(open(JSON.parse(document.querySelector("#id_rule").value).rule))));
-        });
-        """
-    )
-    assert json.loads(written) == before["rule"]
-    ana.css("#id_description").send_keys("Looked at")
-    ana.button("Save").click()
-    ana.sees("was changed successfully", ".messagelist")
-    segment.refresh_from_db()
-    assert (segment.rule, segment.description) == (before, "Looked at")
+    opens_and_is_saved_back_equal(ana, segment)
 
 
 def test_the_lines_of_a_group_in_the_funnel_unfold(ana, people):  # noqa: F811

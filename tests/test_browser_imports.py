@@ -295,13 +295,19 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_sent(ana, file, settin
     assert not ImportJob.objects.exists()
 
 
-def test_an_import_whose_worker_stops_goes_on_with_the_next_one(ana, people, file, batches_of_ten):  # noqa: F811
-    checked(ana, file)
-    ana.button("Import 297 rows").click()
-    is_at(ana, "Import")
+def half_imported(screen, file):
+    """The worker of an import, which waits with a part of it written."""
+    checked(screen, file)
+    screen.button("Import 297 rows").click()
+    is_at(screen, "Import")
     worker = Worker()
     worker.let_on(first_reading() + 5)
-    ana.sees("of 300 rows,")
+    screen.sees("of 300 rows,")
+    return worker
+
+
+def test_an_import_whose_worker_stops_goes_on_with_the_next_one(ana, people, file, batches_of_ten):  # noqa: F811
+    worker = half_imported(ana, file)
     worker.aborting = True
     worker.finish()
     half = ImportJob.objects.get().position
@@ -313,12 +319,7 @@ def test_an_import_whose_worker_stops_goes_on_with_the_next_one(ana, people, fil
 
 
 def test_a_running_import_is_cancelled_and_gone_on_with(ana, people, file, batches_of_ten):  # noqa: F811
-    checked(ana, file)
-    ana.button("Import 297 rows").click()
-    is_at(ana, "Import")
-    worker = Worker()
-    worker.let_on(first_reading() + 5)
-    ana.sees("of 300 rows,")
+    worker = half_imported(ana, file)
     ana.button("Cancel; what is written stays").click()
     is_at(ana, "Done").sees("Cancelled; what was written stays.")
     worker.finish()

@@ -3,28 +3,21 @@
 import subprocess
 
 import pytest
-from django.contrib.auth.models import User
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from contacts import properties
 from contacts.models import Contact, SubstitutionTag
-from tests.test_browser import PASSWORD, PRO, Screen, axe, chromium, make, people, pytestmark  # noqa: F401
-from workspaces.models import ApiKey, Member, Role
+from tests.test_browser import PRO, axe, chromium, make, people, pytestmark, signed_in  # noqa: F401
+from workspaces.models import ApiKey, Role
 
 LONG = "".join(f"Very long word{number} " for number in range(9))[:120]
 
 
 @pytest.fixture
 def bo(chromium, live_server, people):  # noqa: F811
-    user = User.objects.create_user("bo", password=PASSWORD, is_staff=True)
-    Member.objects.create(workspace=people, user=user, role=Role.ADMIN)
-    screen = Screen(chromium, live_server.url).sign_in("bo")
-    chromium.get_log("browser")
-    yield screen
-    assert screen.problems() == []
-    chromium.get("about:blank")  # whatever a page says against being left
+    yield from signed_in(chromium, live_server.url, people, "bo", Role.ADMIN)
 
 
 # --- keys --------------------------------------------------------------------------------------------------------------

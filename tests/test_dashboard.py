@@ -12,18 +12,11 @@ from django.urls import reverse
 
 from segments import drafts
 from segments.drafts import Draft
+from tests.callers import join
 from tests.people import add, custom, declare
-from workspaces.models import ApiKey, Member, Role
+from workspaces.models import ApiKey, Role
 
 pytestmark = pytest.mark.django_db
-
-
-def join(workspace, name, role):
-    user, _ = User.objects.get_or_create(username=name, defaults={"is_staff": True})
-    Member.objects.create(workspace=workspace, user=user, role=role)
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def shown(client, **query):
@@ -80,6 +73,11 @@ def test_somebody_of_two_workspaces_switches_between_them_and_sees_no_third(furn
     join(rival, "ana", Role.GUEST)
     assert "Rival shop Workspace Demo shop Rival shop" in shown(ana, workspace=rival.pk)
     assert "Contacts 0" in shown(ana, workspace=rival.pk)
+
+
+@pytest.mark.parametrize("wanted", ["\0", "x", "f" * 24, " " * 30])
+def test_an_address_that_names_no_workspace_shows_the_first_one(furnished, wanted):
+    assert "Demo shop Contacts 2" in shown(join(furnished, "ana", Role.AGENT), workspace=wanted)
 
 
 def test_somebody_of_no_workspace_is_told(db):

@@ -14,10 +14,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from psycopg.conninfo import make_conninfo
@@ -26,15 +24,16 @@ from contacts import worker
 from contacts.models import Contact
 from contacts.refresh import refresh
 from contacts.values import milliseconds
-from segments import charts, drafts, forgetting, history, pins
+from segments import audience, charts, drafts, forgetting, history, pins
 from segments.charts import Day
 from segments.drafts import Draft
 from segments.models import Segment, SegmentDay, SegmentPeople
 from segments.recorder import Recorder
-from segments.rules.tree import Condition, InSegment
+from segments.rules.tree import Any, Condition, InSegment
+from tests.callers import join
 from tests.people import add, custom, declare
 from tests.test_protocol import Elsewhere, execute, wait_until_blocked
-from workspaces.models import Member, Role
+from workspaces.models import Role
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -418,11 +417,7 @@ def test_the_command_records_one_workspace_or_all(people, paying, rival):
 
 @pytest.fixture
 def ana(people):
-    user = User.objects.create(username="ana", is_staff=True)
-    Member.objects.create(workspace=people, user=user, role=Role.AGENT)
-    client = Client()
-    client.force_login(user)
-    return client
+    return join(people, "ana", Role.AGENT)
 
 
 def shown(client, address):
@@ -464,6 +459,18 @@ def test_a_segments_page_tells_how_it_has_grown_until_now(ana, people, paying):
     day = today(people)
     assert f"Day by day People in this segment from day to day Day People Entered Left {day.day} {day:%b} {day.year} 3 2 1" in words  # fmt: skip
     assert SegmentDay.objects.get(segment=paying, day=day).count == 2  # a page records nothing
+
+
+def test_a_page_reads_its_people_once_and_those_of_a_large_rule_not_at_all(ana, people, monkeypatch):
+    read = []
+    several = audience.several
+    monkeypatch.setattr(audience, "several", lambda *args, **more: read.append(args) or several(*args, **more))
+    for conditions, times in ((100, 1), (101, 0)):
+        segment = make(people, Any(tuple(Condition("firstName", "is", f"x{number}") for number in range(conditions))), f"{conditions}")  # fmt: skip
+        history.record(people)
+        read.clear()
+        assert "Recording since today." in shown(ana, page(segment))
+        assert len(read) == times
 
 
 def test_a_segments_first_day_says_so(ana, people, paying):

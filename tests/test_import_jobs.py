@@ -131,6 +131,16 @@ def test_a_large_file_lies_in_parts_and_is_read_back_as_it_was(api, shop, monkey
     assert outcome(shown(api, job)) == "1000 created"
 
 
+def test_what_is_proposed_can_be_sent_back(api, shop):
+    job = sent(api, shop, "customer_id,email,plan\n7,ana@example.com,pro\n", key="customer_id", start=False)
+    columns = job["head"]["columns"]
+    assert [each["property"] for each in columns] == ["externalId", "email", "customProperties.plan"]
+    answer = api.post(f"/api/imports/{job['_id']}/start", {"mapping": {each["header"]: each["property"] for each in columns}})  # fmt: skip
+    assert answer.status_code == 202, answer.content
+    work()
+    assert outcome(shown(api, job)) == "1 created"
+
+
 def test_a_file_can_wait_for_somebody_to_say_how_it_shall_be_taken(api, shop):
     Property.objects.create(workspace=shop, name="spend", type="number")
     content = "Customer ID,E-mail,Spend,Since,Since,createdAt\n" + "".join(
@@ -197,6 +207,7 @@ def test_what_is_wrong_with_a_file_further_down_is_said_by_its_job(api, shop):
     ("id\n1\n", {"key": "id", "delimiter": "::"}, "delimiter", "give one character"),
     ("id," + ",".join(map(str, range(1_000_000))), {"key": "id"}, "header", "has 1,000,001 columns"),
     ("not json\n", {"key": "id", "format": "ndjson"}, "", "there is no JSON object"),
+    ("id,plan\n1,pro\n2,a\0b\n", {"key": "id"}, "line 3", "holds a NUL character"),  # behind a good header
 ])  # fmt: skip
 def test_a_request_that_cannot_be_right_is_refused_with_its_problems_and_keeps_nothing(
     api, shop, content, fields, path, words

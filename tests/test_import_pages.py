@@ -12,8 +12,8 @@ from django.test import Client
 
 from contacts import imports, tasks, uploads
 from contacts.models import Contact, ImportJob, ImportPart
+from tests.callers import join
 from tests.people import add, declare
-from tests.test_dashboard import join
 from tests.test_import_jobs import work
 from workspaces.models import Role
 

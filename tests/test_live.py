@@ -20,8 +20,9 @@ from segments.models import Pin, PinKind, Segment, rewrite_pins
 from segments.rules import tree
 from segments.rules.operators import OPERATORS, operators_for
 from segments.rules.tree import InSegment
+from tests.callers import join
 from tests.people import add, custom, declare
-from workspaces.models import Member, Role
+from workspaces.models import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -52,14 +53,6 @@ def people(shop):
     ]:
         add(shop, name, email=f"{name.lower()}@example.org", **{"plan": plan, "last": last, "orders": len(name)})
     return shop
-
-
-def join(workspace, name, role):
-    user = User.objects.create(username=name, is_staff=True)
-    Member.objects.create(workspace=workspace, user=user, role=role)
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -4,15 +4,14 @@ import html
 import re
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 
 from contacts.models import Contact, SubstitutionTag
 from contacts.refresh import SnapshotBusy
 from segments import drafts, messages
 from segments.drafts import Draft
+from tests.callers import join
 from tests.people import add, custom, declare
-from workspaces.models import Member, Role
+from workspaces.models import Role
 
 pytestmark = pytest.mark.django_db
 
@@ -30,11 +29,7 @@ def pro(shop):
 
 @pytest.fixture
 def gus(shop):
-    user = User.objects.create(username="gus", is_staff=True)
-    Member.objects.create(workspace=shop, user=user, role=Role.GUEST)
-    client = Client()
-    client.force_login(user)
-    return client
+    return join(shop, "gus", Role.GUEST)
 
 
 def shown(client, segment, headers=None, **sent):

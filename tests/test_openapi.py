@@ -1,6 +1,5 @@
 """The API does what its OpenAPI document says, for whatever fits the document and for much that does not."""
 
-import base64
 import io
 
 import pytest
@@ -18,10 +17,10 @@ from segmenter.openapi.document import OPERATIONS
 from segments import drafts
 from segments.drafts import Draft
 from segments.rules.tree import Condition
+from tests.callers import PASSWORD, basic
 from tests.people import add, declare
 from workspaces.models import ApiKey, Member, Role, Workspace
 
-PASSWORD = "sesame street 12"
 CHECKED = [
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -60,14 +59,13 @@ def known(transactional_db, settings):
     segment = drafts.create(shop, Draft("Pro", Condition("customProperties.plan", "is", "pro"), rule_given=True))
     user = User.objects.create_user("ana@shop.example", "ana@shop.example", PASSWORD)
     Member.objects.create(user=user, workspace=shop, role=Role.OWNER)
-    login = base64.b64encode(f"ana@shop.example:{PASSWORD}".encode()).decode()
     ids = {"workspace_id": shop.pk, "segment_id": segment.pk, "contact": wire_id(ana.pk), "contact_id": wire_id(ana.pk)}
     ids |= {"lead_id": wire_id(ana.pk), "tag": "vip"}
     ids |= {"tag_id": tags.make(shop, Wanted("vip")).pk, "property_name": "plan"}
     ids["import_id"] = uploads.begin(shop, "tests").pk
     ids["property_id"] = wire_id(shop.properties.get(name="plan").pk)
     key = ApiKey.objects.issue(shop, "tests", "write")[1]
-    return ids, {"/api": {"x-api-key": key}, "/v3": {"Authorization": f"Basic {login}"}}
+    return ids, {"/api": {"x-api-key": key}, "/v3": {"Authorization": basic(user.email)}}
 
 
 @pytest.mark.slow

@@ -425,15 +425,6 @@ def test_what_is_no_json_is_a_400_with_line_and_column(api, body):
 # --- the other dialects ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def agent(shop, settings):
-    from tests.callers import Caller, basic, person
-
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    person("ana@shop.example", shop)
-    return Caller(basic("ana@shop.example"))
-
-
 @pytest.mark.parametrize(
     "filters",
     [
@@ -444,7 +435,7 @@ def agent(shop, settings):
         {"not": {"all": [NATIVE, {"property": "email", "operator": "is_known"}]}},
     ],
 )  # fmt: skip
-def test_a_segment_goes_round_through_the_other_two_unchanged(api, agent, shop, filters):
+def test_a_segment_goes_round_through_the_other_two_unchanged(api, call, shop, filters):
     declare(shop, plan="text")
     add(shop, "Zoe", plan="pro", tags=["vip"])
     add(shop, "Yan", plan="free", tags=["vip"])
@@ -452,24 +443,24 @@ def test_a_segment_goes_round_through_the_other_two_unchanged(api, agent, shop, 
     people = members(pk)
     tiledesk = f"/v3/{DEMO}/segments/{pk}"
     assert pk in [each["_id"] for each in api.get(f"/api/workspaces/{DEMO}/segments").json()["data"]["segments"]]
-    assert pk in [each["_id"] for each in agent.get(f"/v3/{DEMO}/segments").json()["segments"]]
+    assert pk in [each["_id"] for each in call.get(f"/v3/{DEMO}/segments").json()["segments"]]
     for _ in range(2):
         criteria = api.get(f"{SEGMENTS}/{pk}").json()["data"]["segment"]["criteria"]
         assert api.patch(f"{SEGMENTS}/{pk}", {"criteria": criteria}).status_code == 200
         assert members(pk) == people
-        shown = agent.get(tiledesk).json()
-        assert agent.put(tiledesk, {"match": shown["match"], "filters": shown["filters"]}).status_code == 200
+        shown = call.get(tiledesk).json()
+        assert call.put(tiledesk, {"match": shown["match"], "filters": shown["filters"]}).status_code == 200
         assert members(pk) == people
         assert put(api, pk, name="round", persons=[ANA]).status_code == 200
         assert members(pk) == people
     assert Segment.objects.get(pk=pk).description == ""
 
 
-def test_segments_made_elsewhere_take_persons_and_keep_their_rule(api, agent, shop):
+def test_segments_made_elsewhere_take_persons_and_keep_their_rule(api, call, shop):
     declare(shop, plan="text")
     add(shop, "Zoe", plan="pro")
     swipe = api.post(f"/api/workspaces/{DEMO}/segments", {"name": "Pro", "criteria": {"type": "or", "predicates": [PREDICATE]}})  # fmt: skip
-    tiled = agent.post(f"/v3/{DEMO}/segments", {"name": "Pro", "filters": [{"field": "plan", "operator": "=", "value": "pro"}]})  # fmt: skip
+    tiled = call.post(f"/v3/{DEMO}/segments", {"name": "Pro", "filters": [{"field": "plan", "operator": "=", "value": "pro"}]})  # fmt: skip
     for rule in (Not(custom("plan", "is", "pro")), Any(()), All(()), None):
         drafts.create(shop, Draft(f"Ours {rule}", rule, rule_given=True))
     sent = {segment.pk: segment.document for segment in Segment.objects.all()}

@@ -3,7 +3,6 @@
 The routes are those of the OpenAPI tables, which cannot lack one; a new kind of id in a path has to be added to `furnished`.
 """
 
-import base64
 import json
 import re
 from urllib.parse import quote
@@ -20,13 +19,13 @@ from segments import drafts
 from segments.drafts import Draft
 from segments.models import Segment
 from segments.rules.tree import Condition
+from tests.callers import PASSWORD, basic
 from tests.people import add, declare
 from workspaces import people
 from workspaces.models import ApiKey, Member, Role, Workspace
 
 pytestmark = pytest.mark.django_db
 
-PASSWORD = "sesame street 12"
 WITH_IDS = sorted(route for route in OPERATIONS if "{" in route)
 UNKNOWN = "5c81593adf767b0017d1aa66"
 UNKNOWN_CONTACT = wire_id(4_000_000_000)
@@ -67,8 +66,7 @@ def credentials(workspace, base):
         return [{"x-api-key": ApiKey.objects.issue(workspace, "tests", "write")[1]}]
     user = User.objects.create_user("ana@shop.example", "ana@shop.example", PASSWORD)
     Member.objects.create(user=user, workspace=workspace, role=Role.OWNER)
-    login = base64.b64encode(f"ana@shop.example:{PASSWORD}".encode()).decode()
-    return [{"authorization": f"Basic {login}"}, {"authorization": people.token_of(user)}]
+    return [{"authorization": basic(user.email)}, {"authorization": people.token_of(user)}]
 
 
 def asked(route, ids, headers):

@@ -27,8 +27,9 @@ from segments.property_changes import Breaking
 from segments.questions import ago
 from segments.rules import tree
 from segments.rules.tree import All, InSegment, Not, read_node
+from tests.callers import join
 from tests.people import add, custom, declare
-from tests.test_live import _NO_PINS, edit, join, text
+from tests.test_live import _NO_PINS, edit, text
 from workspaces.models import Role
 
 pytestmark = pytest.mark.django_db
@@ -323,6 +324,17 @@ def test_the_segments_page_says_its_version_and_where_it_is_used(agent, people, 
     assert "Version 1" not in shown
     assert "No version is kept here." in text(agent.get(address(segment)))
     assert "Version 1" not in text(agent.get("/admin/segments/segment/add/"))
+
+
+def test_the_segments_page_reads_the_rules_of_its_workspace_and_its_own_saved_row_once(agent, people, segment):
+    drafts.create(people, Draft("Uses it", InSegment(segment.pk), rule_given=True))
+    with CaptureQueriesContext(connection) as queries:
+        agent.get(f"/admin/segments/segment/{segment.pk}/change/")
+    asked = [each["sql"] for each in queries if 'FROM "segments_segment"' in each["sql"]]
+    (rules,) = (sql for sql in asked if '"segments_segment"."rule" IS NOT NULL' in sql)
+    assert not any(f'"segments_segment"."{heavy}"' in rules for heavy in ("document", "included", "excluded"))
+    alone = [sql for sql in asked if 'WHERE "segments_segment"."id" = ' in sql and 'JOIN "workspaces_workspace"' in sql]
+    assert len(alone) == 1
 
 
 # --- restoring -------------------------------------------------------------------------------------------------------

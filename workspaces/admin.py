@@ -23,6 +23,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.utils.timesince import timesince
 
+from workspaces.identifiers import is_id
 from workspaces.locks import lock
 from workspaces.models import ApiKey, Member, Role, Workspace
 
@@ -40,6 +41,7 @@ ROLES: dict[str, tuple[Role, Role]] = {
     "workspaces.member": (Role.ADMIN, Role.ADMIN),
     "workspaces.workspace": (Role.ADMIN, Role.ADMIN),
 }
+MOST_OFFERED = 200  # workspaces to switch between
 MOST_INLINE = 100  # rows; a page with more would hold more form fields than Django accepts
 
 
@@ -69,7 +71,30 @@ def workspaces(request: HttpRequest, role: int) -> QuerySet[Workspace]:
     if is_superuser(request):
         return Workspace.objects.all()
     # Plain ids: PostgreSQL then finds the contacts of one workspace by index, in order, which it does not for a join.
-    return Workspace.objects.filter(pk__in=[pk for pk, held in roles(request).items() if held >= role])
+    return Workspace.objects.filter(pk__in=_held(request, role))
+
+
+def _held(request: HttpRequest, role: int) -> list[str]:
+    """The ids of the workspaces in which whoever asks is a member of this role or a higher one."""
+    return [pk for pk, held in roles(request).items() if held >= role]
+
+
+def offered(request: HttpRequest, role: int) -> QuerySet[Workspace]:
+    """The workspaces to switch between."""
+    return workspaces(request, role)[:MOST_OFFERED]
+
+
+def chosen(request: HttpRequest, role: int, wanted: str) -> Workspace | None:
+    """The workspace that an address names or, where it names none, the first; None where there is no such one."""
+    held = workspaces(request, role)
+    if not wanted:
+        return held.first()
+    return held.filter(pk=wanted).first() if is_id(wanted) else None
+
+
+def wants_fragment(request: HttpRequest) -> bool:
+    """Whether a script asks for a part of the page alone."""
+    return request.headers.get("Accept") == "text/vnd.fragment"
 
 
 class Scoped(BaseModelAdmin):
@@ -91,7 +116,7 @@ class Scoped(BaseModelAdmin):
         objects = super().get_queryset(request).filter(self.only)
         if is_superuser(request):
             return objects
-        return objects.filter(**{f"{self.path}__in": [pk for pk, held in roles(request).items() if held >= role]})
+        return objects.filter(**{f"{self.path}__in": _held(request, role)})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         return self.within(request, self.role_to_look)
@@ -125,7 +150,7 @@ class Scoped(BaseModelAdmin):
         if isinstance(related, Scoped):
             kwargs["queryset"] = related.within(request, self.role_to_change)
         if db_field.related_model is Workspace and not is_superuser(request):
-            own = [pk for pk, held in roles(request).items() if held >= self.role_to_change]
+            own = _held(request, self.role_to_change)
             kwargs["initial"] = own[0] if len(own) == 1 else None
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
@@ -146,6 +171,17 @@ class ScopedAdmin(Scoped, admin.ModelAdmin):
         """Headed by what is listed, where Django says "Select ... to change"."""
         title = {"title": capfirst(str(self.opts.verbose_name_plural))}
         return super().changelist_view(request, {**title, **(extra_context or {})})
+
+    def found(self, request: HttpRequest, pk: Any) -> Any:
+        """One that the person may look at, with its workspace; any other is as unknown as one that does not exist."""
+        return get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=pk)
+
+    def page(
+        self, request: HttpRequest, template: str, said: dict[str, Any], status: int | None = None
+    ) -> TemplateResponse:
+        """A page that is none of Django's own."""
+        context = {**self.admin_site.each_context(request), "opts": self.opts, **said}
+        return TemplateResponse(request, template, context, status=status)
 
     def rows(self, inline: Any, obj: models.Model) -> int:
         link = next(field for field in inline.model._meta.fields if field.related_model is self.model)
@@ -393,11 +429,8 @@ class ApiKeyAdmin(ScopedAdmin):
         secret = vars(request)["secret"]
         address = request.build_absolute_uri(f"/api/workspaces/{obj.workspace_id}/segments")
         curl = f'curl -H "x-api-key: {secret}" "{address}"'
-        return self.page(request, "created", {"key": obj, "secret": secret, "curl": curl, "title": f"Key {obj.name}"})
-
-    def page(self, request: HttpRequest, name: str, said: dict[str, Any]) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, **said}
-        return TemplateResponse(request, f"admin/workspaces/apikey/{name}.html", context)
+        said = {"key": obj, "secret": secret, "curl": curl, "title": f"Key {obj.name}"}
+        return self.page(request, "admin/workspaces/apikey/created.html", said)
 
     # --- revoking
 
@@ -406,15 +439,15 @@ class ApiKeyAdmin(ScopedAdmin):
         return [path("<int:key_id>/revoke/", ask, name="workspaces_apikey_revoke"), *super().get_urls()]
 
     def ask(self, request: HttpRequest, key_id: int) -> HttpResponse:
-        key = get_object_or_404(self.get_queryset(request).select_related("workspace"), pk=key_id)
-        return self.asked(request, [key])
+        return self.asked(request, [self.found(request, key_id)])
 
     def asked(self, request: HttpRequest, keys: Sequence[ApiKey]) -> HttpResponse:
         """The page in between; saying yes on it comes to the action."""
         working = [key for key in keys if key.revoked_at is None]
         title = f"Revoke {working[0].name}?" if len(working) == 1 else f"Revoke {len(working)} keys?"
         told = [(key, self.last_used(key)) for key in working]
-        return self.page(request, "revoke", {"told": told, "title": title if working else "Nothing to revoke"})
+        said = {"told": told, "title": title if working else "Nothing to revoke"}
+        return self.page(request, "admin/workspaces/apikey/revoke.html", said)
 
     @admin.action(description="Revoke selected API keys", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:

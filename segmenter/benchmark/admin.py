@@ -1,7 +1,5 @@
 """Open the admin's pages over HTTP as a member does: the editor, its live panel, the list of contacts, its search."""
 
-import dataclasses
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -199,14 +197,11 @@ def goals(result: Result) -> list[Goal]:
 
 
 def as_json(result: Result) -> str:
-    judged = [{**dataclasses.asdict(goal), "met": goal.met} for goal in goals(result)]
-    return json.dumps({**dataclasses.asdict(result), "goals": judged}, indent=2)
+    return report.document(result, goals(result))
 
 
 def as_text(result: Result) -> str:
-    judged = goals(result)
-    summary = f"{result.contacts:,} contacts: {sum(goal.met for goal in judged)} of {len(judged)} goals met"
-    return "\n".join([*_lines(result), "", *report.goal_lines(judged), "", summary])
+    return report.page(_lines(result), goals(result), f"{result.contacts:,} contacts")
 
 
 def _lines(result: Result) -> Iterator[str]:

@@ -1,7 +1,5 @@
 """Import a file and export everybody in two ways, by bare SQL and as we do it, in turn; count people meanwhile."""
 
-import dataclasses
-import json
 import os
 import random
 import subprocess
@@ -268,15 +266,11 @@ def goals(result: Result) -> list[Goal]:
 
 
 def as_json(result: Result) -> str:
-    judged = [{**dataclasses.asdict(goal), "met": goal.met} for goal in goals(result)]
-    return json.dumps({**dataclasses.asdict(result), "goals": judged}, indent=2)
+    return report.document(result, goals(result))
 
 
 def as_text(result: Result) -> str:
-    judged = goals(result)
-    met = sum(goal.met for goal in judged)
-    summary = f"{result.contacts:,} rows imported: {met} of {len(judged)} goals met"
-    return "\n".join([*_lines(result), "", *report.goal_lines(judged), "", summary])
+    return report.page(_lines(result), goals(result), f"{result.contacts:,} rows imported")
 
 
 def _lines(result: Result) -> Iterator[str]:

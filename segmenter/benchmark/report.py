@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from segmenter.benchmark.goals import Goal, goals, ratio
 from segmenter.benchmark.measure import Spread, geometric_mean
@@ -10,22 +11,31 @@ from segmenter.benchmark.run import Counted, Result, Timing
 
 
 def as_json(result: Result) -> str:
-    judged = [{**dataclasses.asdict(goal), "met": goal.met} for goal in goals(result)]
-    return json.dumps({**dataclasses.asdict(result), "goals": judged}, indent=2)
+    return document(result, goals(result))
 
 
 def as_text(result: Result) -> str:
-    parts = [_heading(result), _rules(result.rules), _timings(result), _memory(result), goal_lines(goals(result))]
+    parts = [_heading(result), _rules(result.rules), _timings(result), _memory(result), _goals(goals(result))]
     return "\n\n".join("\n".join(part) for part in parts) + "\n\n" + summary(result)
+
+
+def document(result: Any, judged: Sequence[Goal]) -> str:
+    """The JSON of any part's result."""
+    marked = [{**dataclasses.asdict(goal), "met": goal.met} for goal in judged]
+    return json.dumps({**dataclasses.asdict(result), "goals": marked}, indent=2)
+
+
+def page(lines: Iterable[str], judged: Sequence[Goal], of_what: str) -> str:
+    """What was measured, the goals, and one line for both."""
+    return "\n".join([*lines, "", *_goals(judged), "", f"{of_what}: {_met(judged)}"])
 
 
 def summary(result: Result) -> str:
     """One line."""
     ratios = [ratio(rule) for rule in result.rules]
-    judged = goals(result)
     return (
         f"{result.contacts:,} contacts, {len(ratios)} rules: {geometric_mean(ratios):.1f} times as fast as SQL"
-        f" ({min(ratios):.2g} to {max(ratios):.0f}); {sum(goal.met for goal in judged)} of {len(judged)} goals met"
+        f" ({min(ratios):.2g} to {max(ratios):.0f}); {_met(goals(result))}"
     )
 
 
@@ -66,7 +76,11 @@ def _memory(result: Result) -> Iterable[str]:
         yield f"{process:<60} {held:>22,}"
 
 
-def goal_lines(judged: Sequence[Goal]) -> Iterator[str]:
+def _met(judged: Sequence[Goal]) -> str:
+    return f"{sum(goal.met for goal in judged)} of {len(judged)} goals met"
+
+
+def _goals(judged: Sequence[Goal]) -> Iterator[str]:
     yield "Goals"
     for goal in judged:
         wanted = f"{'at least' if goal.at_least else 'at most'} {goal.limit:,g} {goal.unit}"

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any as Json
 
 from contacts.schema import Schema
-from contacts.values import Refused, clean
+from contacts.values import cleaned
 from segments.dialects import swipeone
 from segments.dialects.reading import Draft, Shown
 from segments.rules import tree
@@ -54,17 +54,8 @@ def read_segment(body: Json, schema: Schema, current: Json = None) -> Draft:
 
 
 def _kept(body: Mapping[str, Json], problems: list[Problem]) -> dict[str, str]:
-    fields = {}
-    for key, field in _KEPT.items():
-        value = body.get(key)
-        try:
-            if isinstance(value, str):
-                fields[field] = clean(value)
-            elif value is not None:
-                problems.append(Problem(key, "is not a text"))
-        except Refused as error:
-            problems.append(Problem(key, str(error)))
-    return fields
+    given = ((key, field) for key, field in _KEPT.items() if body.get(key) is not None)
+    return {field: cleaned(body[key], key, problems) for key, field in given}
 
 
 def _filters(filters: Json, schema: Schema) -> Draft:

@@ -8,6 +8,7 @@ from contacts.schema import CUSTOM, TAG, Schema
 from contacts.values import Kind, iso, kind_of, milliseconds
 from segments.dialects.reading import NATIVE, Draft, Listing, NotSayable, Operators, Reader, Shown, spelled
 from segments.rules.tree import All, Any, Condition, Not, Rule, limits, thawed, write_node
+from workspaces.limits import number
 from workspaces.problems import Invalid, Problem, listed
 
 NAME = "tiledesk"
@@ -230,8 +231,8 @@ def read_listing(
 
 def _number(query: Mapping[str, str], name: str, usual: int, problems: list[Problem]) -> int:
     text = query.get(name) or str(usual)
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text)
+    if (found := number(text)) is not None:
+        return found
     problems.append(Problem(name, f"is {text!r}; use a whole number, 0 or more"))
     return usual
 

@@ -4,9 +4,10 @@ The same expressions run on Polars here and on Spark elsewhere. They are true fo
 false or null for all others. Null is to be made false before anything is joined: Not is the plain complement.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import narwhals as nw
 
@@ -16,32 +17,23 @@ from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test
 Met = TypeVar("Met")  # who meets a rule: an expression, or a mask
 
 
-@dataclass(frozen=True)
-class Joins(Generic[Met]):
-    """How what is known of the parts of a rule becomes what is known of the rule. `all` and `any` are given some."""
-
-    all: Callable[[Sequence[Met]], Met]
-    any: Callable[[Sequence[Met]], Met]
-    nobody: Callable[[], Met]
-
-
-def joined(rule: Checked, met: Callable[[Test | Member], Met], joins: Joins[Met]) -> Met:
-    """`met` says who meets a condition, or is in another segment."""
+def joined(rule: Checked, met: Callable[[Test | Member], Met], nobody: Callable[[], Met]) -> Met:
+    """`met` says who meets a condition, or is in another segment; &, | and ~ join that as what it stands for."""
     match rule:
         case Test() | Member():
             return met(rule)
         case AllOf(()):
-            return _not(joins.nobody())
+            return _not(nobody())
         case AnyOf(()):
-            return joins.nobody()
+            return nobody()
         case AllOf((part,)) | AnyOf((part,)):
-            return joined(part, met, joins)
+            return joined(part, met, nobody)
         case AllOf(rules):
-            return joins.all([joined(part, met, joins) for part in rules])
+            return functools.reduce(operator.and_, [joined(part, met, nobody) for part in rules])
         case AnyOf(rules):
-            return joins.any([joined(part, met, joins) for part in rules])
+            return functools.reduce(operator.or_, [joined(part, met, nobody) for part in rules])
         case NotOf(part):
-            return _not(joined(part, met, joins))
+            return _not(joined(part, met, nobody))
 
 
 def _not(met: Met) -> Met:

@@ -7,23 +7,21 @@ from django.template.context import Context
 from django.utils import timezone
 
 from segments.dashboard import overview
-from workspaces.admin import may, workspaces
+from workspaces.admin import chosen, may, offered
 from workspaces.models import Role
 
 register = template.Library()
-MOST_LISTED = 200  # workspaces to switch between
 
 
 @register.inclusion_tag("admin/overview.html", takes_context=True)
 def workspace_overview(context: Context) -> dict[str, Any]:
     """Of the workspace in the address, else of the first one that the person belongs to."""
     request = context["request"]
-    held = workspaces(request, Role.GUEST)
     wanted = request.GET.get("workspace", "")
-    workspace = held.filter(pk=wanted).first() or held.order_by("name", "pk").first()
+    workspace = chosen(request, Role.GUEST, wanted) or chosen(request, Role.GUEST, "")
     return {
         "workspace": workspace,
-        "workspaces": held.order_by("name", "pk")[:MOST_LISTED],
+        "workspaces": offered(request, Role.GUEST),
         "overview": overview(workspace, timezone.now()) if workspace else None,
         "may_change": workspace is not None and may(request, Role.AGENT, workspace.pk),
         "may_administer": workspace is not None and may(request, Role.ADMIN, workspace.pk),

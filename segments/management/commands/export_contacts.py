@@ -16,7 +16,7 @@ from workspaces.commands import find_workspace, refuse
 
 class Command(BaseCommand):
     requires_system_checks = []  # they load all views: half a second and 20 MB
-    help = "Write everybody in a workspace as CSV or NDJSON, or whom a rule finds. import_contacts reads the CSV back."
+    help = "Write everybody in a workspace as CSV or NDJSON, or whom a rule finds. import_contacts reads it back."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("workspace", help="its id or its exact name")

@@ -11,7 +11,7 @@ from segments.references import Wanted
 
 class Command(BaseCommand):
     requires_system_checks = []  # they load all views: half a second and 20 MB
-    help = "Write a segment's people as CSV or NDJSON. The last line says how many; import_contacts reads the CSV back."
+    help = "Write a segment's people as CSV or NDJSON. The last line says how many; import_contacts reads it back."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("segment", help="its id, or its name where only one segment has it")
