@@ -224,6 +224,9 @@ class Screen:
 
     def violations(self, axe):
         assert self.problems() == []
+        # A colour on its way to another is neither; after the switch of the theme all are.
+        fading = "return document.getAnimations().some(each => each instanceof CSSTransition)"
+        self.until(lambda: not self.driver.execute_script(fading))
         self.driver.execute_script(axe)
         found = self.driver.execute_async_script(
             "axe.run(document, {resultTypes: ['violations']}).then(r => arguments[0](r.violations.map(v => "
