@@ -15,11 +15,12 @@ import orjson
 import psycopg
 from psycopg import sql
 
-from contacts import extract, properties
+from contacts import properties
 from contacts.builtin import BUILTIN
-from contacts.columns import misfits
-from contacts.extract import Ids
-from contacts.mapping import ID, meaning
+from contacts.columnar import extract
+from contacts.columnar.columns import misfits
+from contacts.columnar.extract import Ids
+from contacts.importing.mapping import ID, meaning
 from contacts.schema import CUSTOM, TAG, Schema
 from contacts.values import Kind, Refused
 from workspaces.models import Workspace
@@ -145,9 +146,9 @@ _AT_AN_END = f"^''*[{_BLANK}]|[{_BLANK}]''*$"  # a blank, but for apostrophes
 _FORMULA = "^''*[-=+@]"
 
 # A spreadsheet runs a text that begins like a formula; behind an apostrophe it does not, and apostrophes around a
-# text keep its blanks. contacts/cells.py takes both off again, and only where they stand for this. Most texts begin
-# with a letter or a figure and end with one, which is seen in a quarter of the time. (right(text, 1) would count its
-# way through all letters.)
+# text keep its blanks. contacts/importing/cells.py takes both off again, and only where they stand for this. Most
+# texts begin with a letter or a figure and end with one, which is seen in a quarter of the time. (right(text, 1) would
+# count its way through all letters.)
 _TEXT = (
     "CASE WHEN (ascii({0}) BETWEEN 65 AND 126 OR ascii({0}) BETWEEN 48 AND 60)"
     " AND get_byte(textsend({0}), octet_length({0}) - 1) BETWEEN 48 AND 126 THEN {0}"

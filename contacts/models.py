@@ -157,7 +157,7 @@ def contact_id(wire: str) -> int | None:
 
 
 class SnapshotColumn(models.Model):
-    """The values of one property for one chunk of contacts, compressed: see contacts/snapshot.py."""
+    """The values of one property for one chunk of contacts, compressed: see contacts/columnar/snapshot.py."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
     first_id = models.BigIntegerField()  # of the chunk; 0 for the delta, which lies over all chunks
@@ -177,7 +177,7 @@ class SnapshotColumn(models.Model):
 
 
 class PropertySummary(models.Model):
-    """What the catalogue holds of one property: see contacts/catalogue.py."""
+    """What the catalogue holds of one property: see contacts/columnar/catalogue.py."""
 
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="property_summaries")
     column = models.TextField()  # its name in the snapshot

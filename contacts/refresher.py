@@ -7,8 +7,9 @@ from typing import Any
 
 from django.db import connection
 
-from contacts import background, catalogue
-from contacts.refresh import SnapshotBusy, refresh
+from contacts import background
+from contacts.columnar import catalogue
+from contacts.columnar.refresh import SnapshotBusy, refresh
 from workspaces.models import Workspace
 
 log = logging.getLogger(__name__)

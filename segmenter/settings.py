@@ -172,9 +172,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the import wizard asks several things 
 IMPORT_LIMIT = environment.number("SEGMENTER_IMPORT_LIMIT_MB", 2_048, least=1) * 1024 * 1024
 
 # How background jobs are run, by `manage.py serve` and `manage.py procrastinate worker`.
+PROCRASTINATE_IMPORT_PATHS = ["contacts.importing.tasks"]
 PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 4, "delete_jobs": "always", "shutdown_graceful_timeout": 1}
 
-# The columnar snapshot: see contacts/snapshot.py. The first three are counts of contacts.
+# The columnar snapshot: see contacts/columnar/snapshot.py. The first three are counts of contacts.
 SNAPSHOT_MARKS_BEFORE_REFRESH = environment.number("SEGMENTER_MARKS_BEFORE_REFRESH", 5_000, least=1)
 SNAPSHOT_DELTA_BEFORE_MERGE = environment.number("SEGMENTER_DELTA_BEFORE_MERGE", 50_000, least=1)
 SNAPSHOT_CHUNK = environment.number("SEGMENTER_CHUNK", 131_072, least=1)

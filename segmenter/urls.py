@@ -6,19 +6,19 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from contacts.import_api import ImportViewSet
+from contacts.api.import_api import ImportViewSet
 from segmenter import docs, health
 from segmenter.json import JSONParser, LinesParser
-from segments.api import SegmentViewSet
+from segments.api.leads import LeadViewSet
+from segments.api.people_api import PeopleViewSet
+from segments.api.pin_api import PinViewSet
+from segments.api.projects import ProjectViewSet
+from segments.api.properties_api import ContactPropertyViewSet, PropertyViewSet
+from segments.api.segments import SegmentViewSet
+from segments.api.tags_api import TagViewSet
+from segments.api.version_api import VersionViewSet
 from segments.dialects import segmenter, tiledesk
-from segments.leads import LeadViewSet
-from segments.people_api import PeopleViewSet
-from segments.pin_api import PinViewSet
-from segments.projects import ProjectViewSet
-from segments.properties_api import ContactPropertyViewSet, PropertyViewSet
-from segments.tags_api import TagViewSet
-from segments.version_api import VersionViewSet
-from workspaces import admin_login
+from workspaces.admin import admin_login
 from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
 from workspaces.signin import SignInView
 from workspaces.signup import SignUpView

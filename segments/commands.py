@@ -11,10 +11,11 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand
 
-from contacts import memory, properties, snapshot
+from contacts import properties
+from contacts.columnar import memory, snapshot
 from contacts.exports import FORMATS
-from segments import exports
-from segments.exports import Stream
+from segments.engine import exports
+from segments.engine.exports import Stream
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.check import check

@@ -13,9 +13,10 @@ from contacts import exports, properties
 from contacts.exports import BLOCK, FORMATS
 from contacts.models import wire_id
 from contacts.schema import TAG
-from segments import audience, rendering
-from segments.audience import Audience
-from segments.exports import Blocks, Stream, settled, stream
+from segments import rendering
+from segments.engine import audience
+from segments.engine.audience import Audience
+from segments.engine.exports import Blocks, Stream, settled, stream
 from segments.references import Wanted
 from segments.rendering import LONGEST_TEMPLATE, Coverage, Slot
 from workspaces.models import Workspace

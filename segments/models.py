@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from pyroaring import BitMap64
 
-from contacts import extract
+from contacts.columnar import extract
 from contacts.models import Contact
 from segments.rules import tree
 from workspaces.identifiers import new_id

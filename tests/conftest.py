@@ -2,7 +2,7 @@
 
 import pytest
 
-from contacts import snapshot
+from contacts.columnar import snapshot
 from tests.callers import Api, Caller, basic, person
 from workspaces.models import ApiKey, Workspace
 from workspaces.tallies import limiter

@@ -3,7 +3,7 @@
 from contacts import properties
 from contacts.models import Contact
 from contacts.values import Kind
-from segments import audience
+from segments.engine import audience
 from segments.rules.tree import Condition
 
 

@@ -15,15 +15,18 @@ from django.utils import timezone
 from pyroaring import BitMap64
 
 import segmenter.urls  # noqa: F401  which finds the pages of the admin
-from contacts import properties, uploads, upserts
-from contacts.importjobs import Options
+from contacts import properties
+from contacts.importing import uploads
+from contacts.importing.importjobs import Options
 from contacts.models import Contact, ImportJob, Property, SubstitutionTag
 from contacts.values import Kind
-from segments import audience, drafts
-from segments.drafts import By, Draft
+from contacts.writing import upserts
+from segments.engine import audience
 from segments.models import Pin, PinKind, Segment, rewrite_pins
 from segments.rules import tree
 from segments.rules.tree import InSegment
+from segments.saving import drafts
+from segments.saving.drafts import By, Draft
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey, Member, Role, Workspace
 
@@ -1025,13 +1028,13 @@ def test_a_rule_whose_property_is_gone_opens_and_says_why(browser, shop, lena):
 
 
 def test_a_count_that_has_to_wait_says_so(browser, shop, ours, monkeypatch):
-    from contacts.refresh import SnapshotBusy
+    from contacts.columnar.refresh import SnapshotBusy
 
     def busy(*args, **options):
         raise SnapshotBusy
 
-    monkeypatch.setattr("contacts.snapshot.refresh", busy)
-    monkeypatch.setattr("contacts.snapshot.connection", Standalone())
+    monkeypatch.setattr("contacts.columnar.snapshot.refresh", busy)
+    monkeypatch.setattr("contacts.columnar.snapshot.connection", Standalone())
     monkeypatch.setattr("django.conf.settings.SNAPSHOT_MARKS_BEFORE_REFRESH", 1)
     add(shop, "One"), add(shop, "Two")
     shown = browser("ana").get(page("segments.segment", "change", ours["segments.segment"].pk))

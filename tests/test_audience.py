@@ -10,12 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from contacts import columns, texts
-from contacts.facets import Bin, Value
+from contacts.columnar import columns, texts
+from contacts.columnar.facets import Bin, Value
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact
-from contacts.refresh import refresh
 from contacts.values import fold
-from segments import audience, page_numbers
+from segments.engine import audience, page_numbers
 from segments.models import Pin, Segment, rewrite_pins
 from segments.references import Wanted
 from segments.rules.tree import All, Any, InSegment, Not, write

@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from segmenter import postgres
 from segmenter.benchmark import imports
+from segmenter.embedded import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--contacts", "3000", "--rounds", "1", "--segments", "5"]

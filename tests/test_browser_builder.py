@@ -7,8 +7,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from segments import gone
 from segments.models import Segment
+from segments.saving import gone
 from tests.people import declare
 from tests.test_browser import (  # noqa: F401
     OLD,

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from contacts.values import local_day, milliseconds
-from segments import history
+from segments.growth import history
 from segments.models import SegmentDay
 from tests.test_browser import PRO, axe, chromium, make, people, pytestmark  # noqa: F401
 from tests.test_browser_screens import LONG, bo  # noqa: F401

@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from contacts import importjobs, imports, tasks, uploads
+from contacts.importing import importjobs, imports, tasks, uploads
 from contacts.models import Contact, ImportJob
 from tests.people import add
 from tests.test_browser import ana, axe, chromium, people, pytestmark  # noqa: F401

@@ -14,11 +14,12 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contacts import bulk, properties, staging, upserts
-from contacts.imports import import_contacts
+from contacts import properties
+from contacts.importing.imports import import_contacts
 from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, ContactMark, Property, SubstitutionTag
 from contacts.values import Kind
-from segments import audience
+from contacts.writing import bulk, staging, upserts
+from segments.engine import audience
 from segments.rules.tree import All, Condition
 from tests.conftest import DEMO, Api
 from tests.people import add, custom, declare, found

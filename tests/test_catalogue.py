@@ -7,10 +7,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from contacts import catalogue, snapshot
-from contacts.facets import Value
+from contacts.columnar import catalogue, snapshot
+from contacts.columnar.facets import Value
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Property, PropertySummary
-from contacts.refresh import refresh
 from contacts.refresher import Catalogues
 from tests.people import add, declare
 

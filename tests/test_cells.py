@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contacts import cells, csvfile
-from contacts.cells import PLAIN_LETTERS, cells_of
-from contacts.guesses import Guess, looks_like
-from contacts.mapping import Column
+from contacts.importing import cells, csvfile
+from contacts.importing.cells import PLAIN_LETTERS, cells_of
+from contacts.importing.guesses import Guess, looks_like
+from contacts.importing.mapping import Column
 from contacts.values import Kind, Refused
 
 ZONE = zoneinfo.ZoneInfo("Europe/Madrid")

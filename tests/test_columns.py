@@ -6,12 +6,12 @@ import pytest
 from django.db import connection
 from psycopg.sql import SQL
 
-from contacts import columns, extract
-from contacts.columns import SEPARATOR
+from contacts.columnar import columns, extract
+from contacts.columnar.columns import SEPARATOR
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, SnapshotColumn
-from contacts.refresh import refresh
 from contacts.values import LONGEST_TEXT, Kind, Refused, span
-from segments import audience
+from segments.engine import audience
 from segments.rules.tree import All, Condition, Not
 from tests.people import add, custom, declare, found
 

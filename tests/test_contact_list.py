@@ -9,13 +9,15 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
+from contacts.columnar.refresh import SnapshotBusy, refresh
 from contacts.models import Contact, Status
-from contacts.refresh import SnapshotBusy, refresh
-from segments import audience, contact_list, drafts, pins
-from segments.drafts import Draft
+from segments.admin import contact_list
+from segments.engine import audience
 from segments.models import PinKind
-from segments.pins import Wish
 from segments.rules.tree import All
+from segments.saving import drafts, pins
+from segments.saving.drafts import Draft
+from segments.saving.pins import Wish
 from tests import test_admin
 from tests.people import add, custom, declare
 from tests.test_admin import browser, staff  # noqa: F401
@@ -535,7 +537,7 @@ def test_nobody_of_another_workspace_is_pinned_nor_into_one(ana, people, vip, ri
 
 
 def test_too_many_are_not_pinned_at_once(ana, people, vip, monkeypatch):
-    monkeypatch.setattr("segments.contact_pages.MOST_PINNED", 2)
+    monkeypatch.setattr("segments.admin.contact_pages.MOST_PINNED", 2)
     told = "3 people match and 2 can be pinned at once; narrow the list, or build a segment of these"
     assert told in text(ana.post(PIN, {"across": "1"}, follow=True))
     everybody = [pk(name) for name in ("Lena", "Elena", "Jana")]

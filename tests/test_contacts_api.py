@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Property
-from contacts.refresh import refresh
-from segments.cursors import Cursor
+from segments.engine.cursors import Cursor
 from tests.conftest import DEMO, Api
 from tests.people import add, declare
 from workspaces.models import ApiKey
@@ -260,7 +260,7 @@ SORTED = ["firstName", "email", "customProperties.plan", "customProperties.order
 def many(request, shop, settings, monkeypatch):
     """Sixty people with many equal and many missing values, wherever the snapshot may hold them."""
     if request.param == "in chunks":
-        monkeypatch.setattr("contacts.columns.FEW_VALUES", 5)  # so that texts are held as texts too
+        monkeypatch.setattr("contacts.columnar.columns.FEW_VALUES", 5)  # so that texts are held as texts too
     if request.param in ("in chunks", "in all three"):
         settings.SNAPSHOT_DELTA_BEFORE_MERGE, settings.SNAPSHOT_CHUNK = 0, 17
     declare(shop, plan="text", orders="number", vip="boolean", seen="date", note="text")
@@ -411,8 +411,8 @@ def test_a_cursor_that_nobody_was_given_is_400_or_an_empty_page_and_never_a_500(
 
 
 def test_a_walk_goes_on_after_the_property_took_another_type_only_from_the_start(api, shop):
-    from segments import property_changes
-    from segments.property_changes import Wanted
+    from segments.upkeep import property_changes
+    from segments.upkeep.property_changes import Wanted
 
     declare(shop, size="text")
     for name in ("1", "2", "3"):
@@ -459,8 +459,8 @@ def test_a_sorted_walk_while_people_are_added_misses_and_repeats_nobody(api, sho
 
 
 def test_somebody_deleted_meanwhile_leaves_no_gap(shop, people):
-    from segments import audience, ordered
-    from segments.ordered import Key
+    from segments.engine import audience, ordered
+    from segments.engine.ordered import Key
     from segments.rules.tree import All
 
     found = audience.matching(people, All(()), also=["firstName"])

@@ -9,13 +9,13 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contacts import columns, texts
+from contacts.columnar import columns, texts
+from contacts.columnar.refresh import refresh
 from contacts.properties import declare_tags
-from contacts.refresh import refresh
 from contacts.schema import Schema, custom_type, tag_type
 from contacts.values import Kind, iso, milliseconds, moment_of
-from segments import audience
 from segments.dialects import segmenter, swipeone, tiledesk
+from segments.engine import audience
 from segments.models import Pin, Segment, rewrite_pins
 from segments.references import Wanted
 from segments.rules.check import check

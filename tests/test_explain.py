@@ -13,12 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, SubstitutionTag, contact_id, wire_id
-from contacts.refresh import refresh
 from contacts.schema import Schema, custom_type
 from contacts.values import Kind
-from segments import audience, drafts, explanations
-from segments.drafts import Draft
+from segments.answers import explanations
+from segments.engine import audience
 from segments.management.commands.explain_segment import lines
 from segments.models import Pin, Segment, rewrite_pins
 from segments.references import Wanted
@@ -26,6 +26,8 @@ from segments.rules.check import check
 from segments.rules.explain import Denial, Explainer, Group, Leaf, Membership, Stored, nodes
 from segments.rules.reasons import closest
 from segments.rules.tree import All, Any, Condition, InSegment, Not, read_node
+from segments.saving import drafts
+from segments.saving.drafts import Draft
 from tests.conftest import DEMO, Api
 from tests.people import add, custom, declare
 from tests.test_engine import CROWD, PERSON, SEGMENT, insert, naming, workspace_with_properties

@@ -14,15 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contacts import properties
-from contacts.imports import import_contacts
+from contacts.columnar.refresh import refresh
+from contacts.importing.imports import import_contacts
 from contacts.models import Contact, Property, SubstitutionTag
-from contacts.refresh import refresh
 from contacts.values import Kind, Refused, as_phone, stored
-from segments import drafts, exports
-from segments.drafts import Draft
+from segments.engine import exports
 from segments.models import Pin, rewrite_pins
 from segments.references import Wanted
 from segments.rules.tree import All, Not
+from segments.saving import drafts
+from segments.saving.drafts import Draft
 from tests.conftest import DEMO, Api
 from tests.people import add, custom, declare
 from tests.test_protocol import Elsewhere
@@ -377,7 +378,7 @@ def test_what_breaks_off_is_no_file_that_anybody_reads(people, form, monkeypatch
 
 def test_a_failure_before_the_first_byte_leaves_no_connection_behind(people, monkeypatch):
     before = sessions()
-    monkeypatch.setattr("segments.audience.Audience.ids", lambda self: 1 / 0)
+    monkeypatch.setattr("segments.engine.audience.Audience.ids", lambda self: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         written(people)
     assert_soon(lambda: sessions() == before)

@@ -13,14 +13,18 @@ from django.db import connection, transaction
 from django.test import Client
 from pyroaring import BitMap64
 
-from contacts import catalogue, columns, uploads
+from contacts.columnar import catalogue, columns
+from contacts.columnar.refresh import refresh
+from contacts.importing import uploads
 from contacts.models import Contact, ImportRejects, SnapshotColumn, SubstitutionTag
-from contacts.refresh import refresh
-from segments import audience, drafts, forgetting, history, pins
-from segments.drafts import Draft
+from segments.engine import audience
+from segments.growth import history
 from segments.models import Pin, PinKind, Segment
-from segments.pins import Wish
 from segments.rules.tree import All, Not, write_node
+from segments.saving import drafts, pins
+from segments.saving.drafts import Draft
+from segments.saving.pins import Wish
+from segments.upkeep import forgetting
 from tests.conftest import Api
 from tests.people import add, custom, declare, found
 from tests.test_protocol import Elsewhere

@@ -21,15 +21,18 @@ from django.utils import timezone
 from psycopg.conninfo import make_conninfo
 
 from contacts import worker
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact
-from contacts.refresh import refresh
 from contacts.values import milliseconds
-from segments import audience, charts, drafts, forgetting, history, pins
-from segments.charts import Day
-from segments.drafts import Draft
+from segments.engine import audience
+from segments.growth import charts, history
+from segments.growth.charts import Day
+from segments.growth.recorder import Recorder
 from segments.models import Segment, SegmentDay, SegmentPeople
-from segments.recorder import Recorder
 from segments.rules.tree import Any, Condition, InSegment
+from segments.saving import drafts, pins
+from segments.saving.drafts import Draft
+from segments.upkeep import forgetting
 from tests.callers import join
 from tests.people import add, custom, declare
 from tests.test_protocol import Elsewhere, execute, wait_until_blocked
@@ -377,7 +380,7 @@ def test_the_background_sees_time_go_by(people):
 
 
 def test_a_large_workspace_is_not_counted_all_the_time(people, paying, monkeypatch):
-    monkeypatch.setattr("segments.recorder.REST", 1_000_000)
+    monkeypatch.setattr("segments.growth.growth.recorder.REST", 1_000_000)
     recorder = Recorder()
     recorder.keep(at(1))
     plan("Cem", "pro")

@@ -12,11 +12,13 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from contacts import extract, importjobs, imports, keys, tasks, uploads
-from contacts.importjobs import Options
+from contacts.columnar import extract
+from contacts.columnar.refresh import refresh_within
+from contacts.importing import importjobs, imports, tasks, uploads
+from contacts.importing.importjobs import Options
 from contacts.models import Contact, ContactMark, ImportJob, ImportPart, Property
-from contacts.refresh import refresh_within
-from segments import audience
+from contacts.writing import keys
+from segments.engine import audience
 from tests.people import custom
 from workspaces.models import ApiKey
 from workspaces.problems import Conflict

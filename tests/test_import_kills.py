@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from segmenter import postgres
+from segmenter.embedded import postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 KILLS, PATIENCE = 20, 120  # seconds

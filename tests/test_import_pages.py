@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 
-from contacts import imports, tasks, uploads
+from contacts.importing import imports, tasks, uploads
 from contacts.models import Contact, ImportJob, ImportPart
 from tests.callers import join
 from tests.people import add, declare
@@ -461,7 +461,7 @@ def test_the_list_says_what_to_do_where_there_is_nothing(ana, shop):
 
 
 def test_those_that_go_on_come_first_and_the_others_page_by_page(ana, shop, monkeypatch):
-    monkeypatch.setattr("contacts.import_pages.A_PAGE", 3)
+    monkeypatch.setattr("contacts.admin.import_pages.A_PAGE", 3)
     states = ["writing", *["done"] * 4, "failed", "uploaded"]
     for number, state in enumerate(states):
         ImportJob.objects.create(workspace=shop, file_name=f"f{number}.csv", state=state)

@@ -13,10 +13,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from contacts import addresses, imports, intake
-from contacts.csvfile import Source, open_source
-from contacts.guesses import looks_like
-from contacts.imports import import_contacts
+from contacts import addresses
+from contacts.importing import imports, intake
+from contacts.importing.csvfile import Source, open_source
+from contacts.importing.guesses import looks_like
+from contacts.importing.imports import import_contacts
 from contacts.models import Contact, ContactMark, Property, SubstitutionTag
 from contacts.values import Kind, Refused, as_email, as_phone
 from workspaces.problems import Invalid

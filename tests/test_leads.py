@@ -12,12 +12,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Property, wire_id
-from contacts.refresh import refresh
-from segments import audience, drafts
-from segments.drafts import Draft
+from segments.engine import audience
 from segments.models import Pin, rewrite_pins
 from segments.rules.tree import All, Condition, Not
+from segments.saving import drafts
+from segments.saving.drafts import Draft
 from tests.callers import Caller, basic, person
 from tests.conftest import DEMO
 from tests.people import add, custom, declare, found
@@ -480,7 +481,7 @@ def test_a_file_honours_segment_and_filters(people, call, query, who):
 
 
 def test_a_file_is_longer_than_a_fetch(shop, call, monkeypatch):
-    monkeypatch.setattr("segments.leads.ROWS_A_FETCH", 2)
+    monkeypatch.setattr("segments.api.leads.ROWS_A_FETCH", 2)
     for number in range(5):
         add(shop, f"L{number}", tags=["a", "b"])
     found = rows(call, "direction=1")

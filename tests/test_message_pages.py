@@ -5,10 +5,11 @@ import re
 
 import pytest
 
+from contacts.columnar.refresh import SnapshotBusy
 from contacts.models import Contact, SubstitutionTag
-from contacts.refresh import SnapshotBusy
-from segments import drafts, messages
-from segments.drafts import Draft
+from segments import messages
+from segments.saving import drafts
+from segments.saving.drafts import Draft
 from tests.callers import join
 from tests.people import add, custom, declare
 from workspaces.models import Role

@@ -10,13 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import checks
 
-from contacts import tags, uploads
+from contacts.importing import uploads
 from contacts.models import wire_id
-from contacts.tags import Wanted
+from contacts.writing import tags
+from contacts.writing.tags import Wanted
 from segmenter.openapi.document import OPERATIONS
-from segments import drafts
-from segments.drafts import Draft
 from segments.rules.tree import Condition
+from segments.saving import drafts
+from segments.saving.drafts import Draft
 from tests.callers import PASSWORD, basic
 from tests.people import add, declare
 from workspaces.models import ApiKey, Member, Role, Workspace

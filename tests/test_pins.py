@@ -8,10 +8,11 @@ import pytest
 from django.db import connection
 
 from contacts.models import Contact, wire_id
-from segments import audience, drafts, pins
-from segments.drafts import Draft
+from segments.engine import audience
 from segments.models import Pin, PinKind, Segment
-from segments.pins import Wish
+from segments.saving import drafts, pins
+from segments.saving.drafts import Draft
+from segments.saving.pins import Wish
 from tests.conftest import Api
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey

@@ -16,12 +16,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from segmenter import postgres
+from segmenter.embedded import postgres
 
-PROJECT = Path(postgres.__file__).parent.parent
+PROJECT = Path(postgres.__file__).parent.parent.parent
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 ONE_START = (
-    "import sys, pathlib; from segmenter import postgres; print(postgres.ensure_running(pathlib.Path(sys.argv[1])))"
+    "import sys, pathlib; from segmenter.embedded import postgres; print(postgres.ensure_running(pathlib.Path(sys.argv[1])))"
 )
 Nobody = Callable[[Path], subprocess.CompletedProcess[str]]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as another user")

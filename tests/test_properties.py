@@ -11,16 +11,20 @@ from django.db import IntegrityError, connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 
-from contacts import conversion, imports, properties, upserts
-from contacts.conversion import converted
+from contacts import properties
+from contacts.columnar.refresh import refresh
+from contacts.importing import imports
 from contacts.models import Contact, ContactMark, Property
-from contacts.refresh import refresh
 from contacts.values import Kind, Refused
-from segments import audience, drafts, property_changes
-from segments.drafts import Draft
+from contacts.writing import conversion, upserts
+from contacts.writing.conversion import converted
+from segments.engine import audience
 from segments.models import Segment
-from segments.property_changes import Breaking, Conflict, Wanted, WouldBreak
 from segments.rules.tree import All, Condition, InSegment, Not
+from segments.saving import drafts
+from segments.saving.drafts import Draft
+from segments.upkeep import property_changes
+from segments.upkeep.property_changes import Breaking, Conflict, Wanted, WouldBreak
 from tests.people import add, custom, declare, found
 from workspaces.problems import Invalid
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from contacts import catalogue
 from contacts.builtin import BUILTIN
+from contacts.columnar import catalogue
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Property
-from contacts.refresh import refresh
 from segments.models import Segment
 from tests.conftest import DEMO, Api
 from tests.people import add, declare
@@ -119,8 +119,8 @@ def test_a_name_is_taken_once(api, people):
 
 
 def test_a_field_type_is_not_claimed_after_another_type(api, shop):
-    from segments import property_changes
-    from segments.property_changes import Wanted
+    from segments.upkeep import property_changes
+    from segments.upkeep.property_changes import Wanted
 
     api.post(CONTACT_PROPERTIES, {"label": "Size", "fieldType": "select", "options": [{"label": "1", "color": "red"}]})
     property_changes.change(shop, "size", Wanted(kind="number"))
@@ -257,7 +257,7 @@ def test_another_type_converts_and_tells_what_it_removed(api, people):
 
 
 def test_more_removed_values_than_an_answer_can_name_are_refused(api, people, monkeypatch):
-    monkeypatch.setattr("segments.properties_api.MOST_REJECTS", 0)
+    monkeypatch.setattr("segments.api.properties_api.MOST_REJECTS", 0)
     answer = api.patch(f"{PROPERTIES}/orders", {"type": "number", "dropRejects": True})
     assert answer.status_code == 409
     assert Contact.objects.get(first_name="Bo").custom["orders"] == "many"

@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from contacts import extract, properties, snapshot
-from contacts import refresh as refreshing
+from contacts import properties
+from contacts.columnar import extract, snapshot
+from contacts.columnar import refresh as refreshing
+from contacts.columnar.refresh import SnapshotBusy, refresh
 from contacts.models import Contact, ContactMark, SnapshotColumn
-from contacts.refresh import SnapshotBusy, refresh
 from contacts.values import Kind
-from segments import audience
+from segments.engine import audience
 from segments.rules.tree import All, Not
 from tests.people import add, custom, declare, found
 from workspaces.models import Workspace

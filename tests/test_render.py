@@ -8,14 +8,15 @@ from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, SubstitutionTag
-from contacts.refresh import refresh
 from contacts.schema import Schema, custom_type, tag_type
 from contacts.values import Kind
-from segments import drafts, messages
-from segments.drafts import Draft
+from segments import messages
 from segments.rendering import Coverage, parse, percent, problems
 from segments.rules.tree import All
+from segments.saving import drafts
+from segments.saving.drafts import Draft
 from tests.conftest import Api
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey

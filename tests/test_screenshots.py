@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from segmenter import demo
-from segments import audience
+from segments.engine import audience
 from tests.test_browser import PASSWORD, Screen, chromium, pytestmark  # noqa: F401
 from tests.test_import_jobs import work
 from workspaces.models import Member, Role

@@ -9,10 +9,11 @@ import pytest
 from django.db import connection
 
 from contacts.models import Contact, Property, SubstitutionTag
-from segments import audience, drafts
-from segments.drafts import Draft
+from segments.engine import audience
 from segments.models import Pin, Segment
 from segments.rules.tree import All, Any, Condition, Not, write
+from segments.saving import drafts
+from segments.saving.drafts import Draft
 from tests.conftest import DEMO, Api
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Property
-from contacts.refresh import refresh
 from segments.models import Segment
 from tests.conftest import DEMO, Api
 from tests.people import add, declare
@@ -464,8 +464,8 @@ def test_what_live_clients_send_besides_is_accepted_and_echoed(api, people):
 
 
 def test_a_segment_made_elsewhere_is_shown_and_taken_back_unchanged(api, shop, people):
-    from segments import drafts
     from segments.rules.tree import All, Any, Condition, InSegment, Not
+    from segments.saving import drafts
 
     plan = Condition("customProperties.plan", "is", "pro")
     inner = drafts.create(shop, drafts.Draft("Inner", plan, rule_given=True))
@@ -553,7 +553,7 @@ def cursor_at(path, api, wanted):
 
 
 def test_relative_dates_stand_still_for_the_length_of_a_walk(api, shop):
-    from segments.cursors import Cursor
+    from segments.engine.cursors import Cursor
 
     declare(shop, seen="date")
     add(shop, "Ana", seen="2024-06-01T12:00:00.000Z")

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Tag
-from contacts.refresh import refresh
-from segments import drafts
-from segments.drafts import Draft
 from segments.models import Segment
 from segments.rules.tree import All, Any, Condition, Not
+from segments.saving import drafts
+from segments.saving.drafts import Draft
 from tests.conftest import DEMO, Api
 from tests.people import add
 from workspaces.models import ApiKey

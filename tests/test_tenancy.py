@@ -11,14 +11,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from contacts import tags, uploads
+from contacts.importing import uploads
 from contacts.models import Contact, wire_id
-from contacts.tags import Wanted
+from contacts.writing import tags
+from contacts.writing.tags import Wanted
 from segmenter.openapi.document import OPERATIONS
-from segments import drafts
-from segments.drafts import Draft
 from segments.models import Segment
 from segments.rules.tree import Condition
+from segments.saving import drafts
+from segments.saving.drafts import Draft
 from tests.callers import PASSWORD, basic
 from tests.people import add, declare
 from workspaces import people

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contacts import texts
-from contacts.cache import ColumnCache
-from contacts.texts import Texts
+from contacts.columnar import texts
+from contacts.columnar.cache import ColumnCache
+from contacts.columnar.texts import Texts
 
 MEANINGS = {
     "is": lambda text, sought: text == sought,

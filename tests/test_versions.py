@@ -17,16 +17,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from contacts import tags
-from contacts.tags import Wanted
-from segments import drafts, pins, property_changes, tag_changes, versions
-from segments.drafts import By, Draft
+from contacts.writing import tags
+from contacts.writing.tags import Wanted
 from segments.models import PinKind, Segment, SegmentVersion, Source
-from segments.pins import Wish
-from segments.property_changes import Breaking
-from segments.questions import ago
 from segments.rules import tree
 from segments.rules.tree import All, InSegment, Not, read_node
+from segments.saving import drafts, pins, versions
+from segments.saving.drafts import By, Draft
+from segments.saving.pins import Wish
+from segments.saving.questions import ago
+from segments.upkeep import property_changes, tag_changes
+from segments.upkeep.property_changes import Breaking
 from tests.callers import join
 from tests.people import add, custom, declare
 from tests.test_live import _NO_PINS, edit, text

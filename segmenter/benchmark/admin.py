@@ -12,15 +12,15 @@ from urllib.parse import urlencode
 import orjson
 from django.contrib.auth.models import User
 
-from contacts import catalogue
-from contacts.refresh import refresh
+from contacts.columnar import catalogue
+from contacts.columnar.refresh import refresh
 from segmenter.benchmark import data, report, rules, segments
 from segmenter.benchmark.goals import Goal
 from segmenter.benchmark.measure import Spread, in_turn
 from segmenter.benchmark.run import Say, Timing
 from segmenter.benchmark.server import ServerProblem, serving
-from segments import audience
-from segments.cursors import Cursor
+from segments.engine import audience
+from segments.engine.cursors import Cursor
 from segments.models import Segment
 from segments.rules import tree
 from segments.rules.tree import All

@@ -7,7 +7,7 @@ import io
 
 import polars as pl
 
-from contacts import extract
+from contacts.columnar import extract
 from segmenter.benchmark.data import PROPERTIES
 from segmenter.benchmark.rules import Twins
 from workspaces.models import Workspace

@@ -23,7 +23,7 @@ from segmenter.benchmark.database import conninfo, execute
 from segmenter.benchmark.goals import Goal
 from segmenter.benchmark.measure import Disagreement, Spread, megabytes, timed
 from segmenter.benchmark.run import Say
-from segments import audience
+from segments.engine import audience
 from segments.rules.tree import Condition
 from workspaces.models import Workspace
 

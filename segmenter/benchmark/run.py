@@ -11,17 +11,17 @@ from typing import Any
 import polars as pl
 from django.conf import settings
 
-from contacts import catalogue, snapshot
-from contacts.refresh import refresh
+from contacts.columnar import catalogue, snapshot
+from contacts.columnar.refresh import refresh
 from segmenter.benchmark import bare, data, rules, segments
 from segmenter.benchmark.database import execute
 from segmenter.benchmark.measure import Disagreement, Spread, agreeing, alone, in_turn, megabytes, timed
 from segmenter.benchmark.rules import Twins
 from segmenter.benchmark.server import Client, serving
-from segments import audience
-from segments.audience import Audience
-from segments.cursors import Cursor
-from segments.explanations import explain
+from segments.answers.explanations import explain
+from segments.engine import audience
+from segments.engine.audience import Audience
+from segments.engine.cursors import Cursor
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.tree import Rule, conditions

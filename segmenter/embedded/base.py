@@ -7,7 +7,7 @@ from django.db.backends.postgresql import base
 from psycopg import Connection, OperationalError
 from psycopg.conninfo import conninfo_to_dict
 
-from segmenter import postgres
+from segmenter.embedded import postgres
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

@@ -6,8 +6,8 @@ from django import template
 from django.template.context import Context
 from django.utils import timezone
 
-from segments.dashboard import overview
-from workspaces.admin import chosen, may, offered
+from segments.answers.dashboard import overview
+from workspaces.admin.workspaces import chosen, may, offered
 from workspaces.models import Role
 
 register = template.Library()

@@ -10,12 +10,12 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, OutputWrapper
 
-from contacts import importjobs, imports, uploads
-from contacts.csvfile import Skipped
-from contacts.guesses import Undated
-from contacts.importjobs import FORMATS, Options, Outcome, format_of
-from contacts.imports import Survey, Watcher
-from contacts.mapping import KEYS, TYPES, Column, Plan, Policy
+from contacts.importing import importjobs, imports, uploads
+from contacts.importing.csvfile import Skipped
+from contacts.importing.guesses import Undated
+from contacts.importing.importjobs import FORMATS, Options, Outcome, format_of
+from contacts.importing.imports import Survey, Watcher
+from contacts.importing.mapping import KEYS, TYPES, Column, Plan, Policy
 from contacts.models import ImportJob
 from contacts.schema import CUSTOM
 from workspaces.commands import find_workspace, refuse, refuse_problems, rejects_file

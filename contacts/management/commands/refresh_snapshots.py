@@ -6,8 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from contacts import catalogue, refresher
-from contacts.refresh import refresh
+from contacts import refresher
+from contacts.columnar import catalogue
+from contacts.columnar.refresh import refresh
 from workspaces.commands import find_workspace
 from workspaces.models import Workspace
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from segmenter import postgres
+from segmenter.embedded import postgres
 
 FOREIGN = "DATABASE_URL names the database server in use, which is not Segmenter's own"
 

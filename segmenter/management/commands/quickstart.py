@@ -10,8 +10,8 @@ from django.db import connection
 
 from segmenter import demo
 from segmenter.management.commands.serve import serve
-from segments import audience
 from segments.commands import said
+from segments.engine import audience
 from workspaces.models import Workspace
 
 

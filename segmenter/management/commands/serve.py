@@ -14,7 +14,7 @@ from granian.server import Server
 
 from contacts import refresher
 from contacts.worker import Worker
-from segments import recorder
+from segments.growth import recorder
 
 THREADS_A_WORKER = 4
 

@@ -7,12 +7,12 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from contacts.conversion import Reject
+from contacts.columnar.refresh import refresh
 from contacts.models import wire_id
-from contacts.refresh import refresh
 from contacts.values import Kind
-from segments import property_changes
-from segments.property_changes import Breaking, Changed, Wanted, WouldBreak
+from contacts.writing.conversion import Reject
+from segments.upkeep import property_changes
+from segments.upkeep.property_changes import Breaking, Changed, Wanted, WouldBreak
 from workspaces.commands import find_workspace, refuse, refuse_problems, rejects_file
 from workspaces.models import Workspace
 from workspaces.problems import Invalid

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from segments import audience
 from segments.commands import find_segment, said
+from segments.engine import audience
 from workspaces.commands import refuse_problems
 from workspaces.problems import Invalid
 

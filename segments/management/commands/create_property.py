@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from contacts.refresh import refresh
+from contacts.columnar.refresh import refresh
 from contacts.values import Kind
-from segments import property_changes
-from segments.property_changes import Conflict
+from segments.upkeep import property_changes
+from segments.upkeep.property_changes import Conflict
 from workspaces.commands import find_workspace, refuse, refuse_problems
 from workspaces.problems import Invalid
 

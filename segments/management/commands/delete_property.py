@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from contacts.refresh import refresh
-from segments import property_changes
-from segments.property_changes import Breaking, WouldBreak
+from contacts.columnar.refresh import refresh
+from segments.upkeep import property_changes
+from segments.upkeep.property_changes import Breaking, WouldBreak
 from workspaces.commands import find_workspace, refuse, refuse_problems
 from workspaces.problems import Invalid
 

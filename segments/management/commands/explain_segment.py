@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from contacts.commands import called, find_contact
-from segments import explanations
+from segments.answers import explanations
 from segments.commands import find_segment
 from segments.references import Wanted
 from segments.rules.explain import Denial, Explanation, Group, Leaf, Membership, Node, Pinned

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from contacts.commands import find_contact
 from contacts.models import Contact
-from segments.dossier import dossier
+from segments.upkeep.dossier import dossier
 from workspaces.commands import find_workspace
 
 

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from contacts.commands import called, find_contact
 from contacts.models import Contact
-from segments import forgetting
+from segments.upkeep import forgetting
 from workspaces.commands import find_workspace, refuse
 
 PAUSE_SECONDS = 0.5

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from segments import history
+from segments.growth import history
 from workspaces.commands import find_workspace
 from workspaces.models import Workspace
 

@@ -1,0 +1,372 @@
+"""Take what was written since the last refresh into a workspace's columnar snapshot.
+
+The snapshot's protocol has eight rules; each stands where it binds: here, in snapshot.py, extract.py and columns.py
+beside this file, or in contacts/migrations/0002_triggers.py. Leaving any of them out was seen to give wrong answers.
+"""
+
+import functools
+import itertools
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+import psycopg
+from django.conf import settings
+from django.db import transaction
+
+from contacts.columnar import columns, extract
+from contacts.columnar.columns import GONE, ID
+from contacts.columnar.extract import Ids as Ids
+from contacts.schema import Schema
+from workspaces.models import Workspace
+
+DELTA = 0  # the `first_id` of the delta, and below it those of what was added behind it; contact ids begin at 1
+ROWS_A_FETCH = 16_384  # more are slower: their texts leave the processor's caches on both sides
+ROOM_WITHIN_IMPORTS = 65_536  # contacts in the delta: what is more is merged with the batch that brings it
+LEAST_BEHIND = 2_048  # contacts that are worth a piece of the delta of their own
+MANY = 50_000  # marks, after whose deletion it is worth clearing away what is left of them
+
+NO_IDS: Ids = np.empty(0, dtype=np.int64)
+
+
+BUSY = "Many contacts are being taken in just now; try again soon."  # what people are told
+
+
+class SnapshotBusy(Exception):
+    """Somebody else has been refreshing this workspace for too long. Worth trying again."""
+
+    retry_after_seconds = 5
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What one refresh took in: contacts written, those of them now gone, whether chunks were rewritten."""
+
+    written: int
+    gone: int
+    merged: bool
+
+
+def refresh(workspace: Workspace | str, *, patience_ms: int | None = None, merge: Collection[int] = ()) -> Refreshed:
+    """Bring a workspace's snapshot up to date. Safe to run at any time, any number at once.
+
+    `merge`: contacts that are taken into their chunks now, so that no older values of theirs are left anywhere.
+    Raises SnapshotBusy when another refresh of the workspace outlasts the patience (None: waits for it).
+    """
+    workspace_id = workspace if isinstance(workspace, str) else workspace.pk
+    # Rule 1: one READ COMMITTED transaction under the workspace's lock deletes the marks, then reads the properties,
+    # then the rows. In this order whatever is written meanwhile keeps its mark and is taken in next time; in any
+    # other a mark is deleted whose write was not seen.
+    with transaction.atomic(durable=True), extract.cursor() as cursor:
+        _lock(cursor, workspace_id, patience_ms)
+        at_once = np.array(sorted(merge), dtype=np.int64)
+        done = _take_in(cursor, workspace_id, settings.SNAPSHOT_DELTA_BEFORE_MERGE, at_once)
+    if done.written >= MANY:
+        vacuum()
+    return done
+
+
+def refresh_within(cursor: psycopg.Cursor[Any], workspace_id: str) -> Refreshed | None:
+    """Take in what the caller's transaction has just written, and all else; readers then never meet its marks.
+
+    None, and nothing done, where somebody else is refreshing: to wait for them, holding keys, could be for ever.
+    """
+    cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('snapshot:' || %s, 0))", [workspace_id])
+    ((locked,),) = cursor.fetchall()
+    room = max(settings.SNAPSHOT_DELTA_BEFORE_MERGE, ROOM_WITHIN_IMPORTS)
+    return _take_in(cursor, workspace_id, room) if locked else None
+
+
+def _take_in(cursor: psycopg.Cursor[Any], workspace_id: str, room: int, at_once: Ids = NO_IDS) -> Refreshed:
+    """For use under the lock."""
+    written = extract.ascending(np.append(_delete_marks(cursor, workspace_id), at_once))
+    if not len(written):
+        return Refreshed(0, 0, merged=False)
+    return _Refresh(cursor, workspace_id, _schema(cursor, workspace_id), room).take_in(written, at_once)
+
+
+def vacuum() -> None:
+    """Clear away the many marks and columns just deleted; until then every read would step over them."""
+    with extract.cursor() as cursor:
+        cursor.execute("VACUUM (ANALYZE, TRUNCATE false) contacts_contactmark, contacts_snapshotcolumn")
+
+
+def _lock(cursor: psycopg.Cursor[Any], workspace_id: str, patience_ms: int | None) -> None:
+    if patience_ms is not None:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [str(patience_ms)])
+    try:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('snapshot:' || %s, 0))", [workspace_id])
+    except psycopg.errors.LockNotAvailable as error:
+        raise SnapshotBusy from error
+    cursor.execute("SET LOCAL lock_timeout = 0")
+
+
+def _delete_marks(cursor: psycopg.Cursor[Any], workspace_id: str) -> Ids:
+    # Rule 2 is what makes this right: marks are append-only, so a write that is not yet committed has a mark of its
+    # own, which this statement neither sees nor deletes.
+    cursor.execute(
+        """
+        WITH deleted AS (DELETE FROM contacts_contactmark WHERE workspace_id = %s RETURNING contact_id)
+        SELECT string_agg(int8send(contact_id), '') FROM deleted
+        """,
+        [workspace_id],
+        binary=True,
+    )
+    return extract.ascending(extract.binary_ids(cursor.fetchall()[0][0]))
+
+
+def _schema(cursor: psycopg.Cursor[Any], workspace_id: str) -> Schema:
+    cursor.execute(
+        """
+        SELECT (SELECT timezone FROM workspaces_workspace WHERE id = %(workspace)s),
+               (SELECT jsonb_agg(jsonb_build_array(id, name, label, type))::text
+                FROM contacts_property WHERE workspace_id = %(workspace)s),
+               (SELECT jsonb_agg(jsonb_build_array(id, tag))::text
+                FROM contacts_substitutiontag WHERE workspace_id = %(workspace)s)
+        """,
+        {"workspace": workspace_id},
+    )
+    return extract.schema_of(*cursor.fetchall()[0])
+
+
+class _Refresh:
+    """One refresh, after its marks are deleted and its properties read."""
+
+    def __init__(self, cursor: psycopg.Cursor[Any], workspace_id: str, schema: Schema, room: int) -> None:
+        self.cursor = cursor
+        self.workspace_id = workspace_id
+        self.schema = schema
+        self.room = room  # for contacts in the delta
+        self.types = schema.types()
+
+    def take_in(self, written: Ids, at_once: Ids) -> Refreshed:
+        """`at_once`: those of the written that must not lie in the delta."""
+        self._delete_columns_of_deleted_properties()
+        if len(written) > self.room:
+            return self._take_in_many(written)
+        changed = self._changed(written)
+        to_chunks = _among(changed[ID], at_once)
+        self._merge(_Layer.of(changed).among(to_chunks))
+        too_many = self._add_to_delta(changed.filter(~to_chunks), at_once) > self.room
+        if too_many:
+            self._merge_delta()
+        return Refreshed(len(written), int(changed[GONE].sum()), merged=too_many or len(at_once) > 0)
+
+    def _take_in_many(self, written: Ids) -> Refreshed:
+        self._merge_delta()
+        gone = 0
+        for start in range(0, len(written), settings.SNAPSHOT_CHUNK):
+            changed = self._changed(written[start : start + settings.SNAPSHOT_CHUNK])
+            gone += int(changed[GONE].sum())
+            self._merge(_Layer.of(changed))
+        return Refreshed(len(written), gone, merged=True)
+
+    def _changed(self, ids: Ids) -> pl.DataFrame:
+        """These contacts as they are now, by id: typed columns and whether each is gone."""
+        live = pl.concat([_NOBODY, *self._fetch(ids)], how="diagonal").with_columns(pl.lit(False).alias(GONE))
+        missing = np.setdiff1d(ids, live[ID].to_numpy(), assume_unique=True)
+        gone = pl.DataFrame({ID: missing}).with_columns(pl.lit(True).alias(GONE))
+        return _by_id(pl.concat([live, gone], how="diagonal") if len(gone) else live)
+
+    def _fetch(self, ids: Ids) -> Iterator[pl.DataFrame]:
+        """The live contacts among these, piece by piece; PostgreSQL works on the next while we work on this one."""
+        pieces = [ids[start : start + ROWS_A_FETCH] for start in range(0, len(ids), ROWS_A_FETCH)]
+        references = [type_.reference for type_ in self.types]
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(extract.fetch, self.cursor, self.workspace_id, references, pieces[0])
+            for following in [*pieces[1:], None]:
+                fetched = coming.result()
+                if following is not None:
+                    coming = ahead.submit(extract.fetch, self.cursor, self.workspace_id, references, following)
+                for rows in fetched:
+                    yield _without_empty(rows.typed(self.types, self.schema.zone))
+
+    def _add_to_delta(self, changed: pl.DataFrame, without: Ids) -> int:
+        """How many contacts it holds then. Where all of these come behind it, nothing that it holds is rewritten.
+
+        `without`: further contacts whose rows in it go.
+        """
+        delta, pieces = self._delta(), self._delta_pieces()
+        if pieces and not len(without) and len(changed) >= LEAST_BEHIND and delta.ids[-1] < changed[ID][0]:
+            for column in changed:
+                self._write_column([(min(pieces) - 1, 0, len(changed))], column)
+            return len(delta.ids) + len(changed)
+        kept, added = delta.among(~_among(delta.ids, without)), _Layer.of(changed)
+        return self._put(kept, added, pieces, lambda ids: [(DELTA, 0, len(ids))] if len(ids) else [])
+
+    def _delta(self) -> "_Layer":
+        return _behind_each_other([self._stored_layer(piece) for piece in self._delta_pieces()])
+
+    def _delta_pieces(self) -> list[int]:
+        query = "SELECT DISTINCT first_id FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id <= %s"
+        return sorted((first for (first,) in self.cursor.execute(query, [self.workspace_id, DELTA])), reverse=True)
+
+    def _merge_delta(self) -> None:
+        self._merge(self._delta())
+        for piece in self._delta_pieces():
+            self._drop(piece)
+
+    def _merge(self, changes: "_Layer") -> None:
+        """Rewrite the chunks that these changed contacts belong to."""
+        if not len(changes.ids):
+            return
+        self.cursor.execute(
+            "SELECT DISTINCT first_id FROM contacts_snapshotcolumn"
+            " WHERE workspace_id = %s AND first_id > %s ORDER BY 1",
+            [self.workspace_id, DELTA],
+        )
+        firsts = [first for (first,) in self.cursor]
+        # A contact with a lower id than any before it joins the first chunk.
+        place = np.maximum(np.searchsorted(firsts, changes.ids.to_numpy(), side="right") - 1, 0)
+        for chunk in np.unique(place):
+            self._merge_chunk(firsts[chunk] if firsts else None, changes.among(pl.Series(place == chunk)))
+
+    def _merge_chunk(self, first_id: int | None, changes: "_Layer") -> None:
+        if first_id is None or self._lies_behind_full(first_id, changes.ids):
+            live = changes.live()
+            for name in live.names:
+                self._write_column(_cuts(live.ids), live.column(name))
+        else:
+            self._rewrite(first_id, changes)
+
+    def _lies_behind_full(self, first_id: int, changed: pl.Series) -> bool:
+        """Whether all of these come after a chunk that has no room for them: then it need not be rewritten."""
+        ids = self._stored(first_id, ID)
+        return len(ids) + len(changed) > settings.SNAPSHOT_CHUNK and ids[-1] < changed[0]
+
+    def _rewrite(self, first_id: int, changes: "_Layer") -> None:
+        old, gone = self._stored_layer(first_id), changes.ids.to_numpy()
+        self._put(old.among(~_among(old.ids, gone)), changes.live(), [first_id], _cuts)
+
+    def _put(
+        self, old: "_Layer", new: "_Layer", places: list[int], cuts_of: "Callable[[pl.Series], list[_Cut]]"
+    ) -> int:
+        """Both in the place of what lies in these places; the new counts where both have a contact.
+
+        Column by column: all columns of a chunk at once would take hundreds of megabytes.
+        """
+        old = old.among(~_among(old.ids, new.ids.to_numpy()))
+        ids = pl.concat([old.ids, new.ids])
+        order = None if ids.is_sorted() else ids.arg_sort()
+        cuts = cuts_of(ids if order is None else ids.gather(order))
+        for name in {ID, *old.names, *new.names}:
+            column = _above(old, new, name)
+            for place in places:
+                self._drop(place, name)
+            self._write_column(cuts, column if order is None else column.gather(order))
+        return len(ids)
+
+    def _stored_layer(self, first_id: int) -> "_Layer":
+        query = 'SELECT "column" FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s'
+        names = {name for (name,) in self.cursor.execute(query, [self.workspace_id, first_id])}
+        return _Layer(self._stored(first_id, ID), names, lambda name: self._stored(first_id, name))
+
+    def _stored(self, first_id: int, column: str) -> pl.Series:
+        self.cursor.execute(
+            'SELECT data FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s AND "column" = %s',
+            [self.workspace_id, first_id, column],
+            binary=True,
+        )
+        ((data,),) = self.cursor.fetchall()
+        return columns.unpack(data).alias(column)
+
+    def _drop(self, first_id: int, column: str | None = None) -> None:
+        self.cursor.execute(
+            "DELETE FROM contacts_snapshotcolumn WHERE workspace_id = %(workspace)s AND first_id = %(first)s"
+            ' AND (%(column)s::text IS NULL OR "column" = %(column)s)',
+            {"workspace": self.workspace_id, "first": first_id, "column": column},
+        )
+
+    def _write_column(self, cuts: "list[_Cut]", column: pl.Series) -> None:
+        for first_id, start, end in cuts:
+            piece = column[start:end]
+            if piece.null_count() == len(piece) and piece.name != ID:
+                continue  # a column that is not there is missing for everybody
+            data = columns.pack(piece)
+            # Rule 4: bytes are named by their digest. A version counter would come round again after a rollback,
+            # a restore or a flush, and caches would serve old bytes under it.
+            self.cursor.execute(
+                'INSERT INTO contacts_snapshotcolumn (workspace_id, first_id, "column", rows, digest, data)'
+                " VALUES (%s, %s, %s, %s, %b, %b)",
+                [self.workspace_id, first_id, piece.name, len(piece), columns.digest(data), data],
+            )
+
+    def _delete_columns_of_deleted_properties(self) -> None:
+        kept = [type_.column for type_ in self.types]
+        self.cursor.execute(
+            'DELETE FROM contacts_snapshotcolumn WHERE workspace_id = %s AND "column" <> ALL(%s)',
+            [self.workspace_id, [ID, GONE, *kept, *map(columns.misfits, kept)]],
+        )
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Some contacts by ascending id, whose columns are fetched one at a time."""
+
+    ids: pl.Series
+    names: set[str]  # of the columns in which somebody has a value
+    column: Callable[[str], pl.Series]
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> "_Layer":
+        return cls(frame[ID], set(frame.columns), lambda name: frame[name])
+
+    def among(self, chosen: pl.Series) -> "_Layer":
+        if chosen.all():
+            return self
+        return _Layer(self.ids.filter(chosen), self.names, lambda name: self.column(name).filter(chosen))
+
+    def live(self) -> "_Layer":
+        here = self.among(~self.column(GONE)) if GONE in self.names else self
+        return _Layer(here.ids, here.names - {GONE}, here.column)
+
+
+def _behind_each_other(layers: list[_Layer]) -> _Layer:
+    """As one, where each begins behind the last id of the one before it."""
+    if not layers:
+        return _Layer.of(_NOBODY)
+    return functools.reduce(
+        lambda first, second: _Layer(
+            pl.concat([first.ids, second.ids]), first.names | second.names, lambda name: _above(first, second, name)
+        ),
+        layers,
+    )
+
+
+def _above(old: _Layer, new: _Layer, name: str) -> pl.Series:
+    """A column of both, one after the other."""
+    parts = [layer.column(name) if name in layer.names else None for layer in (old, new)]
+    nothing = pl.Series(name, [None], dtype=next(part.dtype for part in parts if part is not None))
+    filled = (
+        nothing.new_from_index(0, len(layer.ids)) if part is None else part
+        for part, layer in zip(parts, (old, new), strict=True)
+    )
+    return pl.concat(filled).alias(name)
+
+
+def _among(ids: pl.Series, some: Ids) -> pl.Series:
+    return pl.Series(np.isin(ids.to_numpy(), some))
+
+
+_Cut = tuple[int, int, int]  # the first id of a chunk, and where its rows begin and end
+
+
+def _cuts(ids: pl.Series) -> list[_Cut]:
+    """Equal chunks of at most SNAPSHOT_CHUNK contacts."""
+    chunks = -(-len(ids) // settings.SNAPSHOT_CHUNK)
+    places = [len(ids) * chunk // max(chunks, 1) for chunk in range(chunks + 1)]
+    return [(ids[start], start, end) for start, end in itertools.pairwise(places)]
+
+
+_NOBODY = pl.DataFrame(schema={ID: pl.Int64})
+
+
+def _without_empty(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(column for column in frame if column.null_count() < len(column) or column.name == ID)
+
+
+def _by_id(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame if frame[ID].is_sorted() else frame.sort(ID)

@@ -1,0 +1,1 @@
+"""Bring contacts up to date or add them, from documents and rows."""

@@ -1,0 +1,307 @@
+"""Answer what the rule builder asks about a rule while somebody edits it; nothing is ever saved here."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import tzinfo
+from functools import wraps
+from typing import Any, Concatenate
+
+import orjson
+from django.contrib import admin
+from django.db.models.functions import Lower
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_GET, require_POST
+
+from contacts import properties
+from contacts.admin.contacts import meant
+from contacts.columnar import extract
+from contacts.columnar.facets import Bin
+from contacts.columnar.refresh import BUSY, SnapshotBusy
+from contacts.models import Status
+from contacts.schema import PropertyType, Schema
+from contacts.values import Kind, is_day, local_day, moment_of, span
+from segments.answers import choices, explanations, narrowing, preview, proofs
+from segments.answers.narrowing import Line
+from segments.engine import audience
+from segments.engine.audience import Audience
+from segments.engine.listing import ONLY_PINNED
+from segments.models import Segment
+from segments.references import Wanted
+from segments.rules import tree
+from segments.rules.check import Checked, check, find_property
+from segments.rules.explain import stored
+from segments.rules.tree import All, Condition, Rule, write_node
+from segments.rules.words import NameOf, day_in_words, minute_in_words, sentence
+from segments.saving import gone
+from workspaces.admin.workspaces import ROLES, workspaces
+from workspaces.models import Workspace
+from workspaces.problems import Invalid, Problem
+
+SAMPLE = 10  # people
+FACETS = 8  # values
+BINS = 12
+COLUMNS = 4  # properties of the rule shown beside each of the people
+
+SIGNED_OUT = "You are signed out. Sign in in another tab, then try again."
+
+View = Callable[Concatenate[HttpRequest, Workspace, ...], dict[str, Any]]
+
+
+def answering(view: View) -> Callable[..., HttpResponse]:
+    """The view's dictionary as JSON, for members of the workspace; every refusal as JSON too."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, workspace_id: str) -> HttpResponse:
+        if not admin.site.has_permission(request):
+            return JsonResponse({"message": SIGNED_OUT}, status=401)
+        to_look, _ = ROLES["segments.segment"]
+        workspace = workspaces(request, to_look).filter(pk=workspace_id).first()
+        if workspace is None:
+            return _not_found("workspace")
+        try:
+            return JsonResponse(view(request, workspace))
+        except Invalid as error:
+            return JsonResponse({"problems": [problem.as_json() for problem in error.problems]}, status=400)
+        except Http404:
+            return _not_found("segment")
+        except SnapshotBusy as error:
+            wait = {"Retry-After": str(error.retry_after_seconds)}
+            return JsonResponse({"message": BUSY}, status=503, headers=wait)
+
+    return answer
+
+
+def _not_found(what: str) -> HttpResponse:
+    return JsonResponse({"message": f"There is no such {what}."}, status=404)
+
+
+# --- what is asked -------------------------------------------------------------------------------------------------
+
+
+def _asked(request: HttpRequest, workspace: Workspace) -> tuple[dict[str, Any], Wanted]:
+    """The body, and the rule in it with the segment that it is to become the rule of. Raises Invalid."""
+    try:
+        body = orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
+        raise Invalid([Problem("", f"this is not JSON: {error}")]) from None
+    if not isinstance(body, dict) or "rule" not in body:
+        raise Invalid([Problem("", "give an object with a rule")])
+    rule = None if body["rule"] is None else tree.read_node(body["rule"], "rule")
+    return body, Wanted(rule, _segment(workspace, body.get("segment")))
+
+
+def _segment(workspace: Workspace, pk: Any) -> Segment | None:
+    if not pk:
+        return None
+    found: Segment = get_object_or_404(workspace.segments.live(), pk=str(pk))
+    return found
+
+
+def in_words(workspace: Workspace, rule: Rule | None) -> str:
+    """Raises Invalid."""
+    if rule is None:
+        return ONLY_PINNED
+    return sentence(check(rule, properties.schema(workspace)), preview.names(workspace, rule))
+
+
+def clock(workspace: Workspace, now: int) -> str:
+    return moment_of(now).astimezone(workspace.zone).strftime("%H:%M:%S")
+
+
+@require_POST
+@answering
+def count(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    """The sentence, how many, what each line does, what its logic proves, and what saving would change."""
+    _, wanted = _asked(request, workspace)
+    try:
+        return _counted(workspace, wanted)
+    except Invalid as error:
+        raise Invalid(gone.explained(workspace, wanted.rule, error.problems)) from None
+
+
+def _counted(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
+    rule, segment = wanted.rule, wanted.segment
+    before = [] if segment is None else [_as_saved(segment)]
+    parts = [] if rule is None else narrowing.wanted(rule)
+    asked = [wanted, Wanted(All()), *map(Wanted, parts)]
+    try:
+        found = audience.several(workspace, [*asked, *before])
+    except Invalid:
+        if segment is None:
+            raise
+        found = audience.several(workspace, asked)  # as it was saved nobody can read it any more
+    people, everybody, *rest = found
+    told: dict[str, Any] = {"sentence": ONLY_PINNED, "lines": [], "proofs": []}
+    if rule is not None:
+        lines = narrowing.lines(rule, rest[: len(parts)], everybody)
+        told = _told(check(rule, people.schema), preview.names(workspace, rule), people, lines)
+    return {
+        **told,
+        "count": people.count,
+        "people": people.people,
+        "at": clock(workspace, people.now),
+        "change": _change(rest[len(parts)], people) if len(rest) > len(parts) else None,
+    }
+
+
+def _told(rule: Checked, name_of: NameOf, people: Audience, lines: Sequence[Line]) -> dict[str, Any]:
+    # Of an empty workspace everything is so.
+    proved = proofs.proofs(rule, lines, people.people, name_of) if people.people else []
+    return {
+        "sentence": sentence(rule, name_of),
+        "lines": [asdict(line) for line in lines],
+        "proofs": [asdict(each) for each in proved],
+    }
+
+
+def _as_saved(segment: Segment) -> Wanted:
+    return Wanted(segment.tree, segment)
+
+
+def _change(before: Audience, after: Audience) -> dict[str, int]:
+    return {"before": before.count, "added": (after - before).count, "removed": (before - after).count}
+
+
+@require_POST
+@answering
+def people(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    """A few of those who are in, with what they have for the properties of the rule."""
+    body, wanted = _asked(request, workspace)
+    found = audience.several(workspace, [wanted])[0]
+    names = dict.fromkeys(each.property for each in tree.conditions(wanted.rule)) if wanted.rule else {}
+    types = [type_ for name in names if (type_ := found.schema.get(name)) and name not in _NAMED][:COLUMNS]
+    sample = found.sample(SAMPLE, body["seed"] if isinstance(body.get("seed"), int) and body["seed"] >= 0 else 0)
+    texts = [extract.texts(workspace.pk, type_, [each.pk for each in sample]) for type_ in types]
+    return {
+        "columns": [type_.label for type_ in types],
+        "people": [
+            {
+                "id": each.pk,
+                "name": str(each),
+                "values": [
+                    _shown(type_, held.get(each.pk), found.schema) for type_, held in zip(types, texts, strict=True)
+                ],
+            }
+            for each in sample
+        ],
+    }
+
+
+_NAMED = ("fullName", "firstName", "lastName")  # said by the name already
+
+
+def _shown(type_: PropertyType, text: str | None, schema: Schema) -> str:
+    if not text:
+        return ""
+    with suppress(ValueError):
+        if type_.kind is Kind.DATE and not is_day(text):
+            return minute_in_words(span(text, schema.zone)[0], schema.zone)
+        return stored(type_.kind, text, True, schema.zone).shown
+    return text  # a stored value that does not fit its type counts as missing, and is shown as it is
+
+
+@require_POST
+@answering
+def facets(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    """How those who are in differ in one property."""
+    body, wanted = _asked(request, workspace)
+    type_ = find_property(properties.schema(workspace), str(body.get("property")))
+    found = audience.several(workspace, [wanted], also=[type_.reference])[0]
+    if type_.kind in (Kind.NUMBER, Kind.DATE):
+        histogram = found.histogram(type_.reference, BINS)
+        bars = [
+            {
+                "label": _interval(type_, each, workspace),
+                "count": each.count,
+                "rule": _those_within(type_, each, each is histogram.bins[-1], workspace.zone),
+            }
+            for each in histogram.bins
+        ]
+        return {"bars": bars, "known": histogram.known, "missing": histogram.missing, "other": 0}
+    values = found.facets(type_.reference, FACETS)
+    single = type_.kind is not Kind.LIST
+    bars = [
+        {
+            "label": str(each.value),
+            "count": each.count,
+            "rule": write_node(Condition(type_.reference, "is" if single else "includes", each.value)),
+        }
+        for each in values.values
+    ]
+    other = values.known - sum(each.count for each in values.values) if single else 0
+    return {"bars": bars, "known": values.known, "missing": values.missing, "other": other}
+
+
+def _interval(type_: PropertyType, bin_: Bin, workspace: Workspace) -> str:
+    if type_.kind is Kind.NUMBER:
+        return f"from {bin_.start:,.10g}"
+    return f"from {day_in_words(moment_of(int(bin_.start)).astimezone(workspace.zone))}"
+
+
+def _those_within(type_: PropertyType, bin_: Bin, is_last: bool, zone: tzinfo) -> dict[str, Any]:
+    """The rule of a histogram's bar. Behind the last one of numbers there is nobody."""
+    if type_.kind is Kind.DATE:
+        days = [local_day(int(end), zone).isoformat() for end in (bin_.start, bin_.end - 1)]
+        return write_node(Condition(type_.reference, "between", tuple(days)))
+    from_here = Condition(type_.reference, "at_least", bin_.start)
+    return write_node(from_here if is_last else All((from_here, Condition(type_.reference, "less_than", bin_.end))))
+
+
+@require_POST
+@answering
+def why(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    """Why somebody, named by e-mail address, phone number or id, is in or not."""
+    body, wanted = _asked(request, workspace)
+    term = str(body.get("who") or "").strip()
+    matches = workspace.contacts.alias(lowered=Lower("email")).filter(meant(term)).exclude(lifecycle=Status.TRASHED)
+    contact = matches.order_by("id").first() if term else None
+    if contact is None:
+        raise Invalid(
+            [Problem("who", f"nobody is found by {term}; enter an e-mail address, phone number or external id")]
+        )
+    explained = explanations.explain(workspace, wanted, contact.pk)
+    return {"name": str(contact), "in": explained.is_in, "why": explained.why, "rule": explained.as_json()["rule"]}
+
+
+@require_GET
+@answering
+def choose(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    return choices.of(workspace, _segment(workspace, request.GET.get("segment")))
+
+
+@require_GET
+@answering
+def values(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    return choices.values(workspace, request.GET.get("property", ""), request.GET.get("text", ""))
+
+
+@require_GET
+@answering
+def told(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    return {"told": choices.told(workspace, request.GET.getlist("id"))}
+
+
+@require_GET
+@answering
+def copy(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    """The rule of a segment, for another one that starts from it."""
+    segment = _segment(workspace, request.GET.get("segment"))
+    if segment is None or segment.tree is None:
+        raise Invalid([Problem("segment", "this segment has no rule, only people who are pinned")])
+    return {"rule": write_node(segment.tree)}
+
+
+@require_GET
+@answering
+def suggest(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+    return {"found": choices.suggested(workspace, request.GET.get("text", ""))}
+
+
+def urls() -> Iterable[URLPattern]:
+    views = (choose, values, suggest, told, copy, count, people, facets, why)
+    return [
+        path(f"live/<str:workspace_id>/{view.__name__}/", view, name=f"segments_live_{view.__name__}") for view in views
+    ]

@@ -1,0 +1,115 @@
+"""Explain why one person is in a segment or not: every node of its rule, the pins, and one sentence."""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import tzinfo
+
+from contacts.columnar import person
+from contacts.columnar.person import Person
+from contacts.columnar.snapshot import Reading
+from contacts.schema import PropertyType
+from contacts.values import milliseconds, moment_of
+from segments import references
+from segments.engine import listing
+from segments.engine.audience import Audience
+from segments.engine.evaluation import evaluate
+from segments.models import Pin, Segment
+from segments.references import Wanted
+from segments.rules.check import check
+from segments.rules.explain import Explainer, Explanation, Pinned, Stored, nodes, stored
+from segments.rules.reasons import closest, why
+from segments.rules.words import day_in_words
+from workspaces.models import Workspace
+from workspaces.moments import one_moment
+
+MOST_SHOWN = 200  # segments on the page of a contact
+IN_THE_TRASH = "Is in the trash, and whoever is there is in no segment."
+
+
+def explain(workspace: Workspace, wanted: Wanted, contact_id: int) -> Explanation:
+    """Why a rule finds this person or does not; where it is a segment's, with the segment's pins.
+
+    Raises Contact.DoesNotExist, and Invalid if the rule does not fit the workspace.
+    """
+    people: list[Person] = []
+
+    def read(workspace: Workspace, named: Collection[str]) -> Reading:
+        people.append(person.read(workspace, contact_id, named))
+        return people[0].reading
+
+    with one_moment():
+        needed = references.in_order(workspace, [wanted])
+        rules = [*(Wanted(each.tree, each) for each in needed), wanted]
+        # The engine is asked about every node; nothing here decides what is met.
+        asked = [each for rule in rules for each in (rule, *map(Wanted, nodes(rule.rule)))]
+        done = evaluate(workspace, asked, read=read)
+        if not done.reading.layers:
+            return Explanation(*_names(wanted), False, IN_THE_TRASH, (), None, None)
+        pins = _pins(contact_id, rules, done.now)
+    met = (bool(mask[0]) for (mask,) in done.masks)
+    return _explained(rules, met, people[0], pins)
+
+
+def _pins(contact_id: int, rules: Collection[Wanted], now: int) -> dict[str, Pinned]:
+    held = Pin.objects.order_by().filter(
+        contact=contact_id, segment__in=[each.segment for each in rules if each.segment]
+    )
+    return {pin.segment_id: _pinned(pin, now) for pin in held.select_related("author")}
+
+
+def _pinned(pin: Pin, now: int) -> Pinned:
+    expires = milliseconds(pin.expires_at) if pin.expires_at else None
+    author = str(pin.author) if pin.author else ""
+    return Pinned(pin.kind, pin.reason, author, expires, expires is None or expires > now)
+
+
+def _explained(
+    rules: Collection[Wanted], met: Iterator[bool], someone: Person, pins: Mapping[str, Pinned]
+) -> Explanation:
+    """Of the last rule; those that it needs stand in front of it. `met`: each rule, and behind it each of its nodes."""
+    schema = someone.reading.schema
+
+    def held(type_: PropertyType) -> Stored:
+        text, is_known = someone.texts.get(type_.reference), someone.knows(type_.reference)
+        return stored(type_.kind, text, is_known, schema.zone)
+
+    explained: dict[str, Explanation] = {}
+    for wanted in rules:
+        is_in = next(met)
+        explainer = Explainer(met, held, explained)
+        root = explainer.node(wanted.rule, check(wanted.rule, schema)) if wanted.rule else None
+        pin = pins.get(wanted.segment.pk) if wanted.segment else None
+        by_hand = pin is not None and pin.in_force
+        changes = closest(root) if root and not root.met and not by_hand else ()
+        sentence = why(root, is_in, pin, changes, _last_day(pin, schema.zone))
+        explanation = Explanation(*_names(wanted), is_in, sentence, changes, root, pin)
+        explained[explanation.segment or ""] = explanation
+    return explanation
+
+
+def memberships(workspace: Workspace, contact_id: int) -> list[tuple[Segment, bool | None]]:
+    """The live segments by name, and whether this person is in; None where nobody can say.
+
+    Raises Contact.DoesNotExist.
+    """
+
+    def read(workspace: Workspace, named: Collection[str]) -> Reading:
+        return person.read(workspace, contact_id, named).reading
+
+    segments = list(workspace.segments.live().order_by("name", "id")[:MOST_SHOWN])
+    found = listing.of_segments(workspace, segments, read=read)
+    return [(each, _is_in(found[each.pk])) for each in segments]
+
+
+def _is_in(found: Audience | str) -> bool | None:
+    return None if isinstance(found, str) else found.count > 0
+
+
+def _names(wanted: Wanted) -> tuple[str, str | None]:
+    return (wanted.segment.name, wanted.segment.pk) if wanted.segment else ("", None)
+
+
+def _last_day(pin: Pinned | None, zone: tzinfo) -> str:
+    """The last day on which an expiring pin still counts: not the one at whose first instant it ends."""
+    if pin is None or pin.expires is None:
+        return ""
+    return day_in_words(moment_of(pin.expires - 1).astimezone(zone))

@@ -1,0 +1,65 @@
+"""The groups of a rule that everybody meets by their logic alone, or nobody can, while somebody edits it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from segments.answers.narrowing import Line
+from segments.rules import logic
+from segments.rules.check import AllOf, AnyOf, Checked, NotOf
+from segments.rules.words import NameOf
+
+
+@dataclass(frozen=True)
+class Proved:
+    """`other`: joining the lines of the group the other way, all for any, would make a difference."""
+
+    at: str  # like rule.all[0]
+    everyone: bool
+    words: str
+    other: bool
+
+
+def proofs(rule: Checked, lines: Iterable[Line], everybody: int, name_of: NameOf) -> list[Proved]:
+    """The outermost ones. Only where a count is nobody or everybody is there anything to prove."""
+    sure = {line.at for line in lines if line.alone in (0, everybody)}
+    return [
+        Proved(at, found.everyone, logic.in_words(found, name_of), _differs(_otherwise(group)))
+        for at, group, found in _proved(rule, "rule", sure)
+    ]
+
+
+def _proved(rule: Checked, at: str, sure: set[str]) -> Iterator[tuple[str, Checked, logic.Proof]]:
+    found = logic.proof(rule) if at in sure else None
+    if found:
+        yield at, rule, found
+        return
+    for place, part in _parts(rule):
+        yield from _proved(part, f"{at}.{place}", sure)
+
+
+def _parts(rule: Checked) -> Iterator[tuple[str, Checked]]:
+    match rule:
+        case NotOf(AllOf() | AnyOf() as group):  # which has been looked at as what it denies
+            yield from ((f"not.{place}", part) for place, part in _parts(group))
+        case NotOf(part):
+            yield "not", part
+        case AllOf(rules):
+            yield from ((f"all[{place}]", part) for place, part in enumerate(rules))
+        case AnyOf(rules):
+            yield from ((f"any[{place}]", part) for place, part in enumerate(rules))
+
+
+def _otherwise(rule: Checked) -> Checked | None:
+    match rule:
+        case NotOf(part):
+            other = _otherwise(part)
+            return other and NotOf(other)
+        case AllOf(rules):
+            return AnyOf(rules)
+        case AnyOf(rules):
+            return AllOf(rules)
+    return None
+
+
+def _differs(other: Checked | None) -> bool:
+    return other is not None and logic.proof(other) is None

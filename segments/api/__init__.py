@@ -1,0 +1,1 @@
+"""Segments, and contacts in their light, over HTTP."""

@@ -1,0 +1,1 @@
+"""How segments grow from day to day."""

@@ -1,0 +1,1 @@
+"""Save what somebody wants a segment to be, and keep what it was before."""

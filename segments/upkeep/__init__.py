@@ -1,0 +1,1 @@
+"""Changes to properties, tags and people that segments must survive."""

@@ -1,0 +1,5 @@
+"""The admin's pages of workspaces, members and keys. Django finds this package, and with it what they register."""
+
+from workspaces.admin import workspaces
+
+__all__ = ["workspaces"]
