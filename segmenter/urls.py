@@ -6,19 +6,19 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from contacts.api.import_api import ImportViewSet
+from contacts.api.imports import ImportViewSet
 from segmenter import docs, health
 from segmenter.json import JSONParser, LinesParser
+from segments.api.contacts import PeopleViewSet
 from segments.api.leads import LeadViewSet
-from segments.api.people_api import PeopleViewSet
-from segments.api.pin_api import PinViewSet
+from segments.api.pins import PinViewSet
 from segments.api.projects import ProjectViewSet
-from segments.api.properties_api import ContactPropertyViewSet, PropertyViewSet
+from segments.api.properties import ContactPropertyViewSet, PropertyViewSet
 from segments.api.segments import SegmentViewSet
-from segments.api.tags_api import TagViewSet
-from segments.api.version_api import VersionViewSet
+from segments.api.tags import TagViewSet
+from segments.api.versions import VersionViewSet
 from segments.dialects import segmenter, tiledesk
-from workspaces.admin import admin_login
+from workspaces.admin.login import login
 from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
 from workspaces.signin import SignInView
 from workspaces.signup import SignUpView
@@ -139,7 +139,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/", include(api)),
     path("healthz", health.alive),
     path("readyz", health.ready),
-    path("admin/login/", admin_login.login),
+    path("admin/login/", login),
     path("admin/", admin.site.urls),
     path("", health.home),
     *projects,

@@ -461,7 +461,7 @@ def test_the_list_says_what_to_do_where_there_is_nothing(ana, shop):
 
 
 def test_those_that_go_on_come_first_and_the_others_page_by_page(ana, shop, monkeypatch):
-    monkeypatch.setattr("contacts.admin.import_pages.A_PAGE", 3)
+    monkeypatch.setattr("contacts.admin.imports.A_PAGE", 3)
     states = ["writing", *["done"] * 4, "failed", "uploaded"]
     for number, state in enumerate(states):
         ImportJob.objects.create(workspace=shop, file_name=f"f{number}.csv", state=state)

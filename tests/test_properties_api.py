@@ -257,7 +257,7 @@ def test_another_type_converts_and_tells_what_it_removed(api, people):
 
 
 def test_more_removed_values_than_an_answer_can_name_are_refused(api, people, monkeypatch):
-    monkeypatch.setattr("segments.api.properties_api.MOST_REJECTS", 0)
+    monkeypatch.setattr("segments.api.properties.MOST_REJECTS", 0)
     answer = api.patch(f"{PROPERTIES}/orders", {"type": "number", "dropRejects": True})
     assert answer.status_code == 409
     assert Contact.objects.get(first_name="Bo").custom["orders"] == "many"

@@ -1,5 +1,5 @@
 """The admin's pages of contacts and imports. Django finds this package, and with it what they register."""
 
-from contacts.admin import contacts, import_pages
+from contacts.admin import contacts, imports
 
-__all__ = ["contacts", "import_pages"]
+__all__ = ["contacts", "imports"]

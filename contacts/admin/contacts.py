@@ -19,7 +19,7 @@ from procrastinate.contrib.django import admin as procrastinate_admin  # noqa: F
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from contacts import properties
-from contacts.admin.import_pages import ImportJobAdmin
+from contacts.admin.imports import ImportJobAdmin
 from contacts.builtin import BUILTIN
 from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, ImportJob, Property, contact_id
 from contacts.schema import CUSTOM, Schema

@@ -30,8 +30,10 @@ from contacts.columnar.refresh import BUSY, SnapshotBusy
 from contacts.models import Contact
 from contacts.values import moment_of
 from segments import usage
-from segments.admin import contact_pages, live, message_pages, version_pages
-from segments.admin.properties_admin import link, links
+from segments.admin import builder_views, contact_pages
+from segments.admin import messages as message_pages
+from segments.admin import versions as version_pages
+from segments.admin.properties import link, links
 from segments.answers import choices, explanations
 from segments.engine import audience, listing, search
 from segments.engine.audience import Audience
@@ -302,7 +304,14 @@ class SegmentAdmin(ScopedAdmin):
         view = self.admin_site.admin_view(self.everybody)
         people = path("<str:segment_id>/people/", view, name="segments_segment_people")
         file = path("<str:segment_id>/export/", self.admin_site.admin_view(self.export), name="segments_segment_export")
-        return [*live.urls(), *message_pages.urls(self), *version_pages.urls(self), people, file, *super().get_urls()]
+        return [
+            *builder_views.urls(),
+            *message_pages.urls(self),
+            *version_pages.urls(self),
+            people,
+            file,
+            *super().get_urls(),
+        ]
 
     def export(self, request: HttpRequest, segment_id: str) -> HttpResponseBase:
         """Who is in, as a file."""
@@ -393,7 +402,7 @@ class SegmentAdmin(ScopedAdmin):
         rule = form.draft.rule if form.draft.rule_given else form.instance.tree
         saved = None if form.instance._state.adding else form.instance
         (found,) = audience.several(workspace, [Wanted(rule, saved)])
-        says = live.in_words(workspace, rule)
+        says = builder_views.in_words(workspace, rule)
         return f"{says} {found.count:,} of {found.people:,} in {workspace}. Nothing is saved yet."
 
     def builder(self, request: HttpRequest, obj: Segment | None) -> dict[str, Any] | None:
@@ -505,14 +514,14 @@ def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any
     found = search.found(segment.workspace, text, Wanted(segment.tree, segment), held.now if held else None, "Search")
     page = found.page(PAGE, after.contact_id if after else 0, before.contact_id if before and not after else None)
     if not page:
-        return {"people": page, "count": found.count, "at": live.clock(segment.workspace, found.now)}
+        return {"people": page, "count": found.count, "at": builder_views.clock(segment.workspace, found.now)}
     first, behind = page[0].pk, found.count_behind(page[-1].pk)
     return {
         "people": page,
         "count": found.count,
         "place": found.count - found.count_behind(first - 1) + 1,
         "last_place": found.count - behind,
-        "at": live.clock(segment.workspace, found.now),
+        "at": builder_views.clock(segment.workspace, found.now),
         "next": Cursor(page[-1].pk, found.now).write() if behind else "",
         "previous": Cursor(first, found.now).write() if found.before(first, 1) else "",
     }
@@ -558,7 +567,7 @@ def _explained(segment: Segment, say: Callable[[Segment], str]) -> str:
 
 
 def _sentence(segment: Segment) -> str:
-    return live.in_words(segment.workspace, segment.tree)
+    return builder_views.in_words(segment.workspace, segment.tree)
 
 
 def _found(saved: Segment) -> Audience | None:

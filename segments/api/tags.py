@@ -11,7 +11,7 @@ from contacts.columnar.refresh import refresh
 from contacts.models import Tag
 from contacts.values import iso, milliseconds
 from contacts.writing import tags
-from segments.api import people_api
+from segments.api import contacts
 from segments.dialects import swipeone
 from segments.models import Source
 from segments.rules.tree import Condition
@@ -50,7 +50,7 @@ class TagViewSet(ViewSet):
 
     def contacts(self, request: Request, tag_id: str) -> Response:
         tag = _tag(request, tag_id)
-        return people_api.listed(request, tag.workspace, Condition("tags", "includes", tag.label))
+        return contacts.listed(request, tag.workspace, Condition("tags", "includes", tag.label))
 
 
 def _tag(request: Request, tag_id: str) -> Tag:

@@ -32,7 +32,7 @@ from django.views.decorators.http import require_POST
 from contacts import properties
 from contacts.admin import import_columns
 from contacts.admin.import_columns import Form
-from contacts.api.import_api import rejects_file
+from contacts.api.imports import rejects_file
 from contacts.importing import importjobs, imports, tasks, uploads
 from contacts.importing.importjobs import FORMATS, Options
 from contacts.importing.imports import Head
