@@ -1123,7 +1123,7 @@ def test_pins_are_added_and_taken_out_on_the_segments_page(browser, shop, staff,
 
 
 def test_a_segment_with_too_many_pins_for_a_page_links_to_them(browser, shop, vip, monkeypatch):
-    monkeypatch.setattr("workspaces.admin.MOST_INLINE", 1)
+    monkeypatch.setattr("workspaces.admin.workspaces.MOST_INLINE", 1)
     for name in ("One", "Two"):
         Pin.objects.create(segment=vip, contact=add(shop, name), kind=PinKind.INCLUDED)
     shown = browser("ana").get(page("segments.segment", "change", vip.pk))
