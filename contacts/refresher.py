@@ -9,7 +9,8 @@ from django.db import connection
 
 from contacts import background
 from contacts.columnar import catalogue
-from contacts.columnar.refresh import SnapshotBusy, refresh
+from contacts.columnar.busy import SnapshotBusy
+from contacts.columnar.refresh import refresh
 from workspaces.models import Workspace
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from contacts.columnar.refresh import BUSY, SnapshotBusy
+from contacts.columnar.busy import BUSY, SnapshotBusy
 from segments.dialects import segmenter, swipeone, tiledesk
 from workspaces.logins import TooManyLogins
 from workspaces.problems import Conflict, Invalid, Problem, shortened

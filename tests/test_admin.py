@@ -1028,7 +1028,7 @@ def test_a_rule_whose_property_is_gone_opens_and_says_why(browser, shop, lena):
 
 
 def test_a_count_that_has_to_wait_says_so(browser, shop, ours, monkeypatch):
-    from contacts.columnar.refresh import SnapshotBusy
+    from contacts.columnar.busy import SnapshotBusy
 
     def busy(*args, **options):
         raise SnapshotBusy

@@ -9,7 +9,8 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from contacts.columnar.refresh import SnapshotBusy, refresh
+from contacts.columnar.busy import SnapshotBusy
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Status
 from segments.admin import contact_list
 from segments.engine import audience

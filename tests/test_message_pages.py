@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from contacts.columnar.refresh import SnapshotBusy
+from contacts.columnar.busy import SnapshotBusy
 from contacts.models import Contact, SubstitutionTag
 from segments import messages
 from segments.saving import drafts

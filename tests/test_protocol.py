@@ -12,7 +12,8 @@ from django.db import IntegrityError, connection, transaction
 from contacts import properties
 from contacts.columnar import extract, snapshot
 from contacts.columnar import refresh as refreshing
-from contacts.columnar.refresh import SnapshotBusy, refresh
+from contacts.columnar.busy import SnapshotBusy
+from contacts.columnar.refresh import refresh
 from contacts.models import Contact, ContactMark, SnapshotColumn
 from contacts.values import Kind
 from segments.engine import audience

@@ -18,8 +18,9 @@ from django.conf import settings
 from django.db import transaction
 
 from contacts.columnar import columns, extract
+from contacts.columnar.busy import SnapshotBusy
 from contacts.columnar.columns import GONE, ID
-from contacts.columnar.extract import Ids as Ids
+from contacts.columnar.extract import Ids
 from contacts.schema import Schema
 from workspaces.models import Workspace
 
@@ -30,15 +31,6 @@ LEAST_BEHIND = 2_048  # contacts that are worth a piece of the delta of their ow
 MANY = 50_000  # marks, after whose deletion it is worth clearing away what is left of them
 
 NO_IDS: Ids = np.empty(0, dtype=np.int64)
-
-
-BUSY = "Many contacts are being taken in just now; try again soon."  # what people are told
-
-
-class SnapshotBusy(Exception):
-    """Somebody else has been refreshing this workspace for too long. Worth trying again."""
-
-    retry_after_seconds = 5
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from django.views.decorators.http import require_GET, require_POST
 from contacts import properties
 from contacts.admin.contacts import meant
 from contacts.columnar import extract
+from contacts.columnar.busy import BUSY, SnapshotBusy
 from contacts.columnar.facets import Bin
-from contacts.columnar.refresh import BUSY, SnapshotBusy
 from contacts.models import Status
 from contacts.schema import PropertyType, Schema
 from contacts.values import Kind, is_day, local_day, moment_of, span

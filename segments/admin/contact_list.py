@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from contacts.admin.contacts import id_of, meant
-from contacts.columnar.refresh import SnapshotBusy
+from contacts.columnar.busy import SnapshotBusy
 from contacts.models import Contact, Status
 from contacts.values import milliseconds
 from segments.admin.contact_filters import ContactFilters

@@ -20,7 +20,7 @@ from django.utils import timezone
 from pyroaring import BitMap64
 
 from contacts.admin.contacts import identified
-from contacts.columnar.refresh import BUSY, SnapshotBusy
+from contacts.columnar.busy import BUSY, SnapshotBusy
 from contacts.exports import FORMATS
 from contacts.models import Contact, Status
 from contacts.values import Refused, clean

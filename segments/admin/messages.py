@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from contacts import properties
-from contacts.columnar.refresh import BUSY, SnapshotBusy
+from contacts.columnar.busy import BUSY, SnapshotBusy
 from contacts.schema import CUSTOM, TAG, Schema
 from segments import messages, rendering
 from segments.models import Segment

@@ -20,8 +20,9 @@ from django.utils.safestring import SafeString
 from contacts import properties
 from contacts.admin.contacts import PropertyAdmin, PropertyForm, SubstitutionTagAdmin
 from contacts.columnar import catalogue
+from contacts.columnar.busy import SnapshotBusy
 from contacts.columnar.catalogue import Entry
-from contacts.columnar.refresh import SnapshotBusy, refresh
+from contacts.columnar.refresh import refresh
 from contacts.models import Property, SubstitutionTag
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind

@@ -26,7 +26,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
 from contacts.admin.contacts import ContactAdmin, JsonField
-from contacts.columnar.refresh import BUSY, SnapshotBusy
+from contacts.columnar.busy import BUSY, SnapshotBusy
 from contacts.models import Contact
 from contacts.values import moment_of
 from segments import usage

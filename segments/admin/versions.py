@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 
-from contacts.columnar.refresh import BUSY, SnapshotBusy
+from contacts.columnar.busy import BUSY, SnapshotBusy
 from segments import usage
 from segments.models import Segment, SegmentVersion
 from segments.rules.difference import Names

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from contacts import worker
-from contacts.columnar.refresh import SnapshotBusy
+from contacts.columnar.busy import SnapshotBusy
 from contacts.importing import importjobs
 from contacts.models import ContactMark, ImportJob, ImportState
 from contacts.values import local_day, milliseconds

@@ -13,7 +13,7 @@ from rest_framework.viewsets import ViewSet
 
 from contacts import properties
 from contacts.columnar import person, snapshot
-from contacts.columnar.refresh import Ids
+from contacts.columnar.extract import Ids
 from contacts.models import Contact, Status, contact_id
 from contacts.values import Refused, as_texts
 from contacts.writing import upserts

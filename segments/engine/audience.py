@@ -14,8 +14,8 @@ from pyroaring import BitMap64
 
 from contacts.columnar import facets, snapshot
 from contacts.columnar.columns import ID
+from contacts.columnar.extract import Ids
 from contacts.columnar.facets import Facets, Histogram
-from contacts.columnar.refresh import Ids
 from contacts.columnar.snapshot import Layer
 from contacts.models import Contact, Status
 from contacts.schema import Schema

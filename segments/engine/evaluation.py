@@ -9,7 +9,7 @@ import polars as pl
 from pyroaring import BitMap64
 
 from contacts.columnar import columns, snapshot
-from contacts.columnar.refresh import Ids
+from contacts.columnar.extract import Ids
 from contacts.columnar.snapshot import Layer, Reading
 from contacts.schema import Schema
 from contacts.values import Kind, moment_of

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from contacts import properties
 from contacts.columnar import snapshot
-from contacts.columnar.refresh import BUSY, SnapshotBusy
+from contacts.columnar.busy import BUSY, SnapshotBusy
 from contacts.schema import Schema
 from segments.engine import audience
 from segments.engine.audience import Audience

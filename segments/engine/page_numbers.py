@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from contacts.columnar.columns import ID
-from contacts.columnar.refresh import Ids
+from contacts.columnar.extract import Ids
 
 _EMPTY = pl.DataFrame(schema={ID: pl.Int64})
 _HIGHEST = 2**63 - 1
