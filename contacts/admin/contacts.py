@@ -3,7 +3,6 @@
 import difflib
 import json
 import math
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -12,7 +11,6 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
 from django.core.exceptions import ValidationError
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from procrastinate.contrib.django import admin as procrastinate_admin  # noqa: F401  registers what is taken out below
@@ -21,9 +19,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from contacts import properties
 from contacts.admin.imports import ImportJobAdmin
 from contacts.builtin import BUILTIN
-from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, ImportJob, Property, contact_id
+from contacts.models import MOST_PROPERTIES, MOST_TAGS, Contact, ImportJob, Property
 from contacts.schema import CUSTOM, Schema
-from contacts.values import Kind, Refused, as_opaque, as_phone, clean
+from contacts.values import Kind, Refused, as_opaque, clean
 from contacts.writing import conversion, keys, upserts
 from workspaces.admin.workspaces import ScopedAdmin, WorkspaceFilter
 from workspaces.locks import lock
@@ -323,25 +321,3 @@ class ContactAdmin(ScopedAdmin):
         else:
             obj.created_at = obj.updated_at
             obj.save()
-
-
-_NUMERAL, _PHONE = (re.compile(shape, re.ASCII) for shape in (r"\d{1,18}", r"\+?[\d ().-]{6,}"))
-
-
-def id_of(term: str) -> int | None:
-    """The id that a search names, as the admin's or as the API's addresses have it."""
-    return int(term) if _NUMERAL.fullmatch(term) else contact_id(term)
-
-
-def identified(term: str) -> Q:
-    """The contacts that a search may mean, each by an index."""
-    if "\0" in term:  # which PostgreSQL takes in no text
-        return Q(pk__in=[])
-    meant = Q(external_id=term) | (Q(lowered__startswith=term.lower()) & ~Q(email=""))
-    pk = id_of(term)
-    return meant if pk is None else meant | Q(pk=pk)
-
-
-def meant(term: str) -> Q:
-    """The same and those with this phone number, which has no index."""
-    return identified(term) | Q(phone=as_phone(term)) if _PHONE.fullmatch(term) else identified(term)

@@ -32,14 +32,14 @@ from django.views.decorators.http import require_POST
 from contacts import properties
 from contacts.admin import import_columns
 from contacts.admin.import_columns import Form
-from contacts.api.imports import rejects_file
 from contacts.importing import importjobs, imports, tasks, uploads
 from contacts.importing.importjobs import FORMATS, Options
 from contacts.importing.imports import Head
 from contacts.importing.mapping import header_problems
 from contacts.models import ImportJob, ImportState
 from contacts.schema import CUSTOM, Schema
-from workspaces.admin.workspaces import ScopedAdmin, chosen, offered, shown
+from workspaces.admin.times import shown
+from workspaces.admin.workspaces import ScopedAdmin, chosen, offered
 from workspaces.identifiers import is_id
 from workspaces.models import Workspace
 from workspaces.problems import Conflict, Invalid, Problem
@@ -381,8 +381,7 @@ class ImportJobAdmin(ScopedAdmin):
         return JsonResponse({**progress(job), "going": _is_going(job), "address": address(job, step_of(job))})
 
     def rejects(self, request: HttpRequest, import_id: str) -> HttpResponseBase:
-        job = self.job(request, import_id)
-        return rejects_file(job)
+        return importjobs.rejects_file(self.job(request, import_id))
 
     def cancel(self, request: HttpRequest, import_id: str) -> HttpResponse:
         """What was written stays."""

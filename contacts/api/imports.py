@@ -64,7 +64,7 @@ class ImportViewSet(ViewSet):
         return _success({"import": importjobs.write(job) | {"firstRejects": first} | head})
 
     def rejects(self, request: Request, import_id: str) -> StreamingHttpResponse:
-        return rejects_file(_import(request, import_id))
+        return importjobs.rejects_file(_import(request, import_id))
 
     def cancel(self, request: Request, import_id: str) -> Response:
         """What was written stays."""
@@ -88,15 +88,6 @@ class ImportViewSet(ViewSet):
             _head(job)
         _settle(job, asked)
         return _success({"import": importjobs.write(job)}, 202)
-
-
-def rejects_file(job: ImportJob) -> StreamingHttpResponse:
-    """The rows that were not taken, for the browser to keep."""
-    return StreamingHttpResponse(
-        (text.encode() for text in importjobs.rejects(job)),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="rejects-{job.pk}.csv"'},
-    )
 
 
 def _success(data: dict[str, Any], status: int = 200) -> Response:

@@ -14,11 +14,13 @@ from typing import Any, BinaryIO
 import psycopg
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
+from django.http import StreamingHttpResponse
 from django.utils import timezone
 
 from contacts.importing.csvfile import Skipped
 from contacts.models import ImportJob, ImportRejects, ImportState
 from contacts.values import iso, milliseconds
+from workspaces.downloads import download
 from workspaces.models import Workspace
 from workspaces.problems import Conflict, Invalid, Problem
 
@@ -294,6 +296,11 @@ def rejects(job: ImportJob) -> Iterator[str]:
     while part := job.rejects.filter(pk__gt=last).order_by("pk").first():
         yield part.text
         last = part.pk
+
+
+def rejects_file(job: ImportJob) -> StreamingHttpResponse:
+    content = (text.encode() for text in rejects(job))
+    return download(content, f"rejects-{job.pk}.csv", "text/csv; charset=utf-8")
 
 
 def first_rejects(job: ImportJob) -> list[dict[str, Any]]:

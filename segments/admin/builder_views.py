@@ -16,12 +16,12 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_POST
 
 from contacts import properties
-from contacts.admin.contacts import meant
 from contacts.columnar import extract
 from contacts.columnar.busy import BUSY, SnapshotBusy
 from contacts.columnar.facets import Bin
 from contacts.models import Status
 from contacts.schema import PropertyType, Schema
+from contacts.search_terms import meant
 from contacts.values import Kind, is_day, local_day, moment_of, span
 from segments.answers import choices, explanations, narrowing, preview, proofs
 from segments.answers.narrowing import Line
@@ -33,9 +33,10 @@ from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.check import Checked, check, find_property
 from segments.rules.explain import stored
-from segments.rules.tree import All, Condition, Rule, write_node
+from segments.rules.tree import All, Condition, write_node
 from segments.rules.words import NameOf, day_in_words, minute_in_words, sentence
 from segments.saving import gone
+from workspaces.admin.times import clock
 from workspaces.admin.workspaces import ROLES, workspaces
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -100,17 +101,6 @@ def _segment(workspace: Workspace, pk: Any) -> Segment | None:
     return found
 
 
-def in_words(workspace: Workspace, rule: Rule | None) -> str:
-    """Raises Invalid."""
-    if rule is None:
-        return ONLY_PINNED
-    return sentence(check(rule, properties.schema(workspace)), preview.names(workspace, rule))
-
-
-def clock(workspace: Workspace, now: int) -> str:
-    return moment_of(now).astimezone(workspace.zone).strftime("%H:%M:%S")
-
-
 @require_POST
 @answering
 def count(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
@@ -142,7 +132,7 @@ def _counted(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
         **told,
         "count": people.count,
         "people": people.people,
-        "at": clock(workspace, people.now),
+        "at": clock(moment_of(people.now), workspace.zone),
         "change": _change(rest[len(parts)], people) if len(rest) > len(parts) else None,
     }
 

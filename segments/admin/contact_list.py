@@ -8,9 +8,9 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from contacts.admin.contacts import id_of, meant
 from contacts.columnar.busy import SnapshotBusy
 from contacts.models import Contact, Status
+from contacts.search_terms import id_of, meant
 from contacts.values import milliseconds
 from segments.admin.contact_filters import ContactFilters
 from segments.engine import search

@@ -19,15 +19,14 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from pyroaring import BitMap64
 
-from contacts.admin.contacts import identified
 from contacts.columnar.busy import BUSY, SnapshotBusy
 from contacts.exports import FORMATS
 from contacts.models import Contact, Status
+from contacts.search_terms import identified
 from contacts.values import Refused, clean
 from segments.admin import contact_filters, contact_list
 from segments.admin.contact_filters import SegmentField
 from segments.admin.contact_list import Asked
-from segments.api.segments import streamed
 from segments.engine import audience, exports
 from segments.models import PinKind, Segment
 from segments.references import Wanted
@@ -36,6 +35,7 @@ from segments.saving import pins
 from segments.saving.pins import Wish
 from segments.saving.questions import counted
 from workspaces.admin.workspaces import ROLES, ScopedAdmin, chosen, may, offered, wants_fragment
+from workspaces.downloads import download
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
@@ -151,7 +151,8 @@ def export(owner: ScopedAdmin, request: HttpRequest) -> HttpResponseBase:
 def exported(request: HttpRequest, workspace: Workspace, wanted: Wanted, name: str) -> HttpResponseBase:
     """Raises Invalid, SnapshotBusy."""
     form = request.GET.get("format", "csv")
-    return streamed(exports.export(workspace, wanted, form=form), f"{name}.{form}")
+    stream = exports.export(workspace, wanted, form=form)
+    return download(stream, f"{name}.{form}", stream.form.media_type)
 
 
 def _refused(owner: ScopedAdmin, request: HttpRequest, error: Invalid | SnapshotBusy) -> HttpResponse:

@@ -1,6 +1,6 @@
 """The admin of properties and substitution tags, with what people have of them and the segments that use them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contacts import properties
@@ -26,9 +26,11 @@ from contacts.columnar.refresh import refresh
 from contacts.models import Property, SubstitutionTag
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind
+from segments.admin.links import link, links
+from segments.admin.staff import by_staff
 from segments.models import Segment
 from segments.rendering import percent
-from segments.saving import gone, versions
+from segments.saving import gone
 from segments.upkeep import property_changes
 from segments.upkeep.property_changes import Breaking, Changed, Deletion, Wanted, WouldBreak
 from segments.usage import Broken
@@ -37,18 +39,6 @@ from workspaces.models import Workspace
 from workspaces.problems import Invalid
 
 MOST_NAMED = 3  # segments in a cell of a list
-
-
-def link(segment: Broken) -> SafeString:
-    return format_html('Segment <a href="{}">{}</a>', _address(segment.id), segment.name)
-
-
-def links(segments: Iterable[Segment]) -> SafeString:
-    return format_html_join(", ", '<a href="{}">{}</a>', ((_address(each.pk), each.name) for each in segments))
-
-
-def _address(segment_id: str) -> str:
-    return reverse("admin:segments_segment_change", args=[segment_id])
 
 
 @dataclass(frozen=True)
@@ -162,7 +152,7 @@ class UsedInRules(ScopedAdmin):
         try:
             with transaction.atomic():
                 self.log_deletions(request, type(obj).objects.filter(pk=obj.pk))
-                by = versions.by_staff(request)
+                by = by_staff(request)
                 return property_changes.delete(
                     obj.workspace, self.reference(obj), instead=instead, breaking=breaking, by=by
                 )

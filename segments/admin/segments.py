@@ -33,8 +33,10 @@ from segments import usage
 from segments.admin import builder_views, contact_pages
 from segments.admin import messages as message_pages
 from segments.admin import versions as version_pages
-from segments.admin.properties import link, links
+from segments.admin.links import link, links
+from segments.admin.staff import by_staff
 from segments.answers import choices, explanations
+from segments.answers.preview import in_words
 from segments.engine import audience, listing, search
 from segments.engine.audience import Audience
 from segments.engine.cursors import Cursor
@@ -47,6 +49,7 @@ from segments.rules.tree import Rule
 from segments.saving import drafts, questions, versions
 from segments.saving.drafts import Draft
 from segments.saving.questions import Question
+from workspaces.admin.times import clock
 from workspaces.admin.workspaces import Scoped, ScopedAdmin, WorkspaceFilter, workspaces
 from workspaces.locks import lock
 from workspaces.problems import Invalid, Problem
@@ -402,7 +405,7 @@ class SegmentAdmin(ScopedAdmin):
         rule = form.draft.rule if form.draft.rule_given else form.instance.tree
         saved = None if form.instance._state.adding else form.instance
         (found,) = audience.several(workspace, [Wanted(rule, saved)])
-        says = builder_views.in_words(workspace, rule)
+        says = in_words(workspace, rule)
         return f"{says} {found.count:,} of {found.people:,} in {workspace}. Nothing is saved yet."
 
     def builder(self, request: HttpRequest, obj: Segment | None) -> dict[str, Any] | None:
@@ -426,7 +429,7 @@ class SegmentAdmin(ScopedAdmin):
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
         if not change:
             obj.created_by_id = request.user.pk
-        drafts.update(obj, form.draft, versions.by_staff(request))
+        drafts.update(obj, form.draft, by_staff(request))
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """What was changed, in words; the versions hold the rule itself."""
@@ -514,14 +517,14 @@ def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any
     found = search.found(segment.workspace, text, Wanted(segment.tree, segment), held.now if held else None, "Search")
     page = found.page(PAGE, after.contact_id if after else 0, before.contact_id if before and not after else None)
     if not page:
-        return {"people": page, "count": found.count, "at": builder_views.clock(segment.workspace, found.now)}
+        return {"people": page, "count": found.count, "at": clock(moment_of(found.now), segment.workspace.zone)}
     first, behind = page[0].pk, found.count_behind(page[-1].pk)
     return {
         "people": page,
         "count": found.count,
         "place": found.count - found.count_behind(first - 1) + 1,
         "last_place": found.count - behind,
-        "at": builder_views.clock(segment.workspace, found.now),
+        "at": clock(moment_of(found.now), segment.workspace.zone),
         "next": Cursor(page[-1].pk, found.now).write() if behind else "",
         "previous": Cursor(first, found.now).write() if found.before(first, 1) else "",
     }
@@ -567,7 +570,7 @@ def _explained(segment: Segment, say: Callable[[Segment], str]) -> str:
 
 
 def _sentence(segment: Segment) -> str:
-    return builder_views.in_words(segment.workspace, segment.tree)
+    return in_words(segment.workspace, segment.tree)
 
 
 def _found(saved: Segment) -> Audience | None:

@@ -15,6 +15,7 @@ from django.urls import URLPattern, path, reverse
 
 from contacts.columnar.busy import BUSY, SnapshotBusy
 from segments import usage
+from segments.admin.staff import by_staff
 from segments.models import Segment, SegmentVersion
 from segments.rules.difference import Names
 from segments.saving import drafts, questions, versions
@@ -189,7 +190,7 @@ def _question(segment: Segment, version: SegmentVersion, posted: Mapping[str, st
 
 def _restore(owner: ScopedAdmin, request: HttpRequest, segment: Segment, version: SegmentVersion) -> None:
     changes = versions.changes(segment, version, versions.names(segment.workspace, [segment, version]))
-    drafts.update(segment, versions.draft(version), versions.by_staff(request))
+    drafts.update(segment, versions.draft(version), by_staff(request))
     owner.log_change(request, segment, [versions.log_message([f"version {version.number} restored", *changes])])
     last = versions.latest([segment])[segment.pk]
     said = f"{segment} is as it was in version {version.number}; this is version {last.number}."

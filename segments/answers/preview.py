@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any as Json
 
+from contacts import properties
 from contacts.values import Kind, iso, milliseconds
 from contacts.writing import documents
 from segments.engine import audience
 from segments.engine.audience import Audience, Change, Step
+from segments.engine.listing import ONLY_PINNED
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.check import check, find_property
@@ -92,6 +94,13 @@ def names(workspace: Workspace, rule: Rule) -> Callable[[str], str]:
     named = {each.segment for each in referred(rule)}
     found = dict(workspace.segments.filter(pk__in=named).values_list("pk", "name")) if named else {}
     return lambda pk: found.get(pk, f"segment {pk}")
+
+
+def in_words(workspace: Workspace, rule: Rule | None) -> str:
+    """Raises Invalid."""
+    if rule is None:
+        return ONLY_PINNED
+    return sentence(check(rule, properties.schema(workspace)), names(workspace, rule))
 
 
 def count(people: Audience) -> dict[str, Json]:

@@ -1,14 +1,12 @@
 """Segments over HTTP, in the dialect of the address."""
 
 import itertools
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol, cast
 
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
-from django.utils.http import content_disposition_header
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -37,6 +35,7 @@ from segments.saving import drafts
 from segments.saving.drafts import By, Draft
 from workspaces import limits
 from workspaces.api import author_of, caller_workspace, user_id, workspace_of
+from workspaces.downloads import download
 from workspaces.identifiers import is_id
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -188,7 +187,7 @@ class SegmentViewSet(ViewSet):
         segment, order = segment_of(request, segment_id), messages.read(request.data)
         wanted = Wanted(segment.tree, segment)
         if order.full:
-            return streamed(messages.full(segment.workspace, wanted, order), f"{segment.name}.ndjson")
+            return _file(messages.full(segment.workspace, wanted, order), f"{segment.name}.ndjson")
         return _success(messages.preview(segment.workspace, wanted, order))
 
     def export_workspace(self, request: Request, workspace_id: str) -> StreamingHttpResponse:
@@ -259,15 +258,11 @@ def _unsaved(body: Any, schema: Schema, problems: Sequence[Problem] = ()) -> Rul
 
 def _exported(request: Request, workspace: Workspace, wanted: Wanted, name: str) -> StreamingHttpResponse:
     form = request.query_params.get("format", "csv")
-    return streamed(export(workspace, wanted, request.query_params.get("columns"), form), f"{name}.{form}")
+    return _file(export(workspace, wanted, request.query_params.get("columns"), form), f"{name}.{form}")
 
 
-def streamed(stream: Stream, name: str) -> StreamingHttpResponse:
-    """As a file of this name, for the browser to keep."""
-    file = content_disposition_header(as_attachment=True, filename=re.sub(r"[^\w .()-]", "_", name))
-    return StreamingHttpResponse(
-        stream, content_type=stream.form.media_type, headers={"Content-Disposition": file or "attachment"}
-    )
+def _file(stream: Stream, name: str) -> StreamingHttpResponse:
+    return download(stream, name, stream.form.media_type)
 
 
 def _native(document: Any) -> Draft:

@@ -9,7 +9,7 @@ from pyroaring import BitMap64
 
 from contacts.models import Contact
 from segments import usage
-from segments.admin.builder_views import in_words
+from segments.answers.preview import in_words
 from segments.engine import audience, evaluation
 from segments.engine.audience import Audience
 from segments.models import Segment

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import F, Max, QuerySet
-from django.http import HttpRequest
 from django.utils import timezone
 
 from contacts import properties
@@ -39,10 +38,6 @@ class By:
 
 
 A_COMMAND = By()
-
-
-def by_staff(request: HttpRequest) -> By:
-    return By(cast(User, request.user), Source.ADMIN)
 
 
 def keep(segments: Sequence[Segment], by: By) -> None:

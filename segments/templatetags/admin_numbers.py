@@ -5,7 +5,7 @@ from datetime import datetime
 from django import template
 from django.utils.safestring import SafeString
 
-from workspaces.admin.workspaces import shown
+from workspaces.admin.times import shown
 from workspaces.models import Workspace
 
 register = template.Library()

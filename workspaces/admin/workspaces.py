@@ -1,7 +1,6 @@
 """The admin of workspaces, and what keeps every page of the admin inside the workspaces that a person belongs to."""
 
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
 from typing import Any, cast
 
 from django import forms
@@ -21,8 +20,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.timesince import timesince
 
+from workspaces.admin.times import shown
 from workspaces.identifiers import is_id
 from workspaces.locks import lock
 from workspaces.models import ApiKey, Member, Role, Workspace
@@ -358,19 +357,6 @@ class ApiKeyForm(forms.ModelForm):
         lock("api keys", workspace_id)
         others = ApiKey.objects.usable().filter(workspace=workspace_id, name=name).exclude(pk=self.instance.pk)
         return "name" in self.changed_data and others.exists()
-
-
-def shown(at: datetime, zone: tzinfo, now: datetime | None = None) -> SafeString:
-    """A moment, or with `now` how long it is over, in whole words."""
-    local = at.astimezone(zone)
-    exactly = f"{local.day} {local:%b %Y, %H:%M}"
-    words = exactly if now is None else _ago(at, now)
-    return format_html('<time datetime="{}" title="{} ({})">{}</time>', at.isoformat(), exactly, zone, words)
-
-
-def _ago(at: datetime, now: datetime) -> str:
-    said = timesince(at, now, depth=1).replace("\xa0", " ")
-    return "just now" if said.startswith("0 ") else f"{said} ago"
 
 
 @admin.register(ApiKey)
