@@ -28,6 +28,7 @@ from segments.rules.tree import InSegment
 from segments.saving import drafts
 from segments.saving.drafts import By, Draft
 from tests.people import add, custom, declare
+from workspaces.admin.scope import Scoped
 from workspaces.models import ApiKey, Member, Role, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +45,18 @@ MAY = {
     "workspaces.workspace": ("bo", "bo"),
 }
 DJANGOS_OWN = {"auth.user", "auth.group"}
+# The role that a member needs to look at objects of a model, and to add, change and delete them.
+ROLES = {
+    "segments.segment": (Role.GUEST, Role.AGENT),
+    "contacts.contact": (Role.GUEST, Role.AGENT),
+    "contacts.importjob": (Role.AGENT, Role.AGENT),
+    "segments.pin": (Role.AGENT, Role.AGENT),
+    "contacts.substitutiontag": (Role.AGENT, Role.AGENT),
+    "contacts.property": (Role.ADMIN, Role.ADMIN),
+    "workspaces.apikey": (Role.ADMIN, Role.ADMIN),
+    "workspaces.member": (Role.ADMIN, Role.ADMIN),
+    "workspaces.workspace": (Role.ADMIN, Role.ADMIN),
+}
 PAGES_OF_THEIR_OWN = {"contacts.importjob"}  # tests/test_import_pages.py
 STRANGERS = re.compile("rival|mallory", re.IGNORECASE)  # what stands in everything of the other workspace
 PEOPLE = ["gus", "ana", "bo", "mallory", "root"]
@@ -163,6 +176,14 @@ def bitmaps(segment):
 def test_every_registered_model_is_looked_at_here():
     registered = {model._meta.label_lower for model in admin.site._registry}
     assert registered == MAY.keys() | DJANGOS_OWN | PAGES_OF_THEIR_OWN
+
+
+def test_each_admin_names_the_roles_of_this_table():
+    ours = [each for each in admin.site._registry.values() if isinstance(each, Scoped)]
+    inlines = [inline for each in ours for inline in each.inlines]
+    named = [(each.model._meta.label_lower, (each.role_to_look, each.role_to_change)) for each in [*ours, *inlines]]
+    assert dict(named) == ROLES
+    assert all(roles == ROLES[label] for label, roles in named)  # an inline's too
 
 
 @pytest.mark.parametrize("kind", MAY)
@@ -1123,7 +1144,7 @@ def test_pins_are_added_and_taken_out_on_the_segments_page(browser, shop, staff,
 
 
 def test_a_segment_with_too_many_pins_for_a_page_links_to_them(browser, shop, vip, monkeypatch):
-    monkeypatch.setattr("workspaces.admin.workspaces.MOST_INLINE", 1)
+    monkeypatch.setattr("workspaces.admin.scope.MOST_INLINE", 1)
     for name in ("One", "Two"):
         Pin.objects.create(segment=vip, contact=add(shop, name), kind=PinKind.INCLUDED)
     shown = browser("ana").get(page("segments.segment", "change", vip.pk))

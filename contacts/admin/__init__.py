@@ -1,5 +1,5 @@
-"""The admin's pages of contacts and imports. Django finds this package, and with it what they register."""
+"""The admin's pages of imports, and the forms of what segments register. Django finds this package."""
 
-from contacts.admin import contacts, imports
+from contacts.admin import imports
 
-__all__ = ["contacts", "imports"]
+__all__ = ["imports"]

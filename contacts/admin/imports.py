@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, cast
 
 from django.conf import settings
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import (
     Http404,
@@ -28,6 +28,8 @@ from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
+from procrastinate.contrib.django import admin as procrastinate_admin  # noqa: F401  registers what is taken out below
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from contacts import properties
 from contacts.admin import import_columns
@@ -38,10 +40,10 @@ from contacts.importing.imports import Head
 from contacts.importing.mapping import header_problems
 from contacts.models import ImportJob, ImportState
 from contacts.schema import CUSTOM, Schema
+from workspaces.admin.scope import ScopedAdmin, chosen, offered
 from workspaces.admin.times import shown
-from workspaces.admin.workspaces import ScopedAdmin, chosen, offered
 from workspaces.identifiers import is_id
-from workspaces.models import Workspace
+from workspaces.models import Role, Workspace
 from workspaces.problems import Conflict, Invalid, Problem
 
 STEPS = {
@@ -158,7 +160,13 @@ def _time(seconds: int) -> str:
     return f"{round(seconds / 60):,} min" if seconds < 6_000 else f"{seconds / 3600:.1f} h"
 
 
+admin.site.unregister(ProcrastinateJob)  # jobs of all workspaces; imports have rows of their own
+
+
+@admin.register(ImportJob)
 class ImportJobAdmin(ScopedAdmin):
+    role_to_look = role_to_change = Role.AGENT
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # who brought whom stays known
 

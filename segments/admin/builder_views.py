@@ -1,6 +1,6 @@
 """Answer what the rule builder asks about a rule while somebody edits it; nothing is ever saved here."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import tzinfo
@@ -36,9 +36,9 @@ from segments.rules.explain import stored
 from segments.rules.tree import All, Condition, write_node
 from segments.rules.words import NameOf, day_in_words, minute_in_words, sentence
 from segments.saving import gone
+from workspaces.admin.scope import workspaces
 from workspaces.admin.times import clock
-from workspaces.admin.workspaces import ROLES, workspaces
-from workspaces.models import Workspace
+from workspaces.models import Role, Workspace
 from workspaces.problems import Invalid, Problem
 
 SAMPLE = 10  # people
@@ -55,11 +55,10 @@ def answering(view: View) -> Callable[..., HttpResponse]:
     """The view's dictionary as JSON, for members of the workspace; every refusal as JSON too."""
 
     @wraps(view)
-    def answer(request: HttpRequest, workspace_id: str) -> HttpResponse:
+    def answer(request: HttpRequest, workspace_id: str, role: Role) -> HttpResponse:
         if not admin.site.has_permission(request):
             return JsonResponse({"message": SIGNED_OUT}, status=401)
-        to_look, _ = ROLES["segments.segment"]
-        workspace = workspaces(request, to_look).filter(pk=workspace_id).first()
+        workspace = workspaces(request, role).filter(pk=workspace_id).first()
         if workspace is None:
             return _not_found("workspace")
         try:
@@ -290,8 +289,10 @@ def suggest(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     return {"found": choices.suggested(workspace, request.GET.get("text", ""))}
 
 
-def urls() -> Iterable[URLPattern]:
+def urls(role: Role) -> list[URLPattern]:
+    """`role`: that somebody needs in the workspace of whose segments they ask."""
     views = (choose, values, suggest, told, copy, count, people, facets, why)
     return [
-        path(f"live/<str:workspace_id>/{view.__name__}/", view, name=f"segments_live_{view.__name__}") for view in views
+        path(f"live/<str:workspace_id>/{view.__name__}/", view, {"role": role}, name=f"segments_live_{view.__name__}")
+        for view in views
     ]

@@ -27,6 +27,7 @@ from contacts.values import Refused, clean
 from segments.admin import contact_filters, contact_list
 from segments.admin.contact_filters import SegmentField
 from segments.admin.contact_list import Asked
+from segments.admin.pins import PinAdmin
 from segments.engine import audience, exports
 from segments.models import PinKind, Segment
 from segments.references import Wanted
@@ -34,14 +35,12 @@ from segments.rules import tree
 from segments.saving import pins
 from segments.saving.pins import Wish
 from segments.saving.questions import counted
-from workspaces.admin.workspaces import ROLES, ScopedAdmin, chosen, may, offered, wants_fragment
+from workspaces.admin.scope import ScopedAdmin, chosen, may, offered, wants_fragment
 from workspaces.downloads import download
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
 MOST_PINNED = 10_000  # people at once; for more a rule says better who they are
-TO_LOOK, TO_CHANGE = ROLES["contacts.contact"]
-TO_PIN = ROLES["segments.pin"][1]
 
 View = Callable[[ScopedAdmin, HttpRequest], HttpResponseBase]
 
@@ -84,13 +83,13 @@ def show(owner: ScopedAdmin, request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     asked = _asked(request, owner.role_to_look)
     fragment = wants_fragment(request)
-    listed = _listed(request, asked) if asked else {}
-    around = {} if fragment or asked is None else _around(request, asked)
+    listed = _listed(owner, request, asked) if asked else {}
+    around = {} if fragment or asked is None else _around(owner, request, asked)
     template = f"admin/contacts/contact/{'list_shown' if fragment else 'change_list'}.html"
     return owner.page(request, template, {"title": "Contacts", **listed, **around})
 
 
-def _listed(request: HttpRequest, asked: Asked) -> dict[str, Any]:
+def _listed(owner: ScopedAdmin, request: HttpRequest, asked: Asked) -> dict[str, Any]:
     workspace = asked.workspace
     said: dict[str, Any] = {
         "workspace": workspace,
@@ -98,7 +97,7 @@ def _listed(request: HttpRequest, asked: Asked) -> dict[str, Any]:
         "query": contact_filters.without(request.GET),
         "unsearched": contact_filters.without(request.GET, "q"),
         "unfiltered": f"workspace={workspace.pk}",
-        "may_change": may(request, TO_CHANGE, workspace.pk),
+        "may_change": may(request, owner.role_to_change, workspace.pk),
         "formats": list(FORMATS),
         "most_pinned": MOST_PINNED,
     }
@@ -118,11 +117,11 @@ def _can_be_a_rule(asked: Asked) -> bool:
     return asked.is_narrowed and not asked.is_trash
 
 
-def _around(request: HttpRequest, asked: Asked) -> dict[str, Any]:
+def _around(owner: ScopedAdmin, request: HttpRequest, asked: Asked) -> dict[str, Any]:
     """What stays while somebody types."""
     return {
         "form": asked.filters.form,
-        "workspaces": list(offered(request, TO_LOOK)),
+        "workspaces": list(offered(request, owner.role_to_look)),
         "segments_offered": _offered(asked.workspace),
         "upsert": _upsert(request, asked.workspace),
     }
@@ -207,7 +206,7 @@ def pin(owner: ScopedAdmin, request: HttpRequest) -> HttpResponse:
 
     It holds the ids of those whom it speaks of, so that nobody else is pinned than was shown.
     """
-    asked = _asked_or_404(request, TO_PIN)
+    asked = _asked_or_404(request, PinAdmin.role_to_change)
     try:
         ids, gone = _chosen(request, asked)
     except (Invalid, SnapshotBusy) as error:

@@ -14,7 +14,7 @@ from segments import messages, rendering
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rendering import Fault
-from workspaces.admin.workspaces import ScopedAdmin, wants_fragment
+from workspaces.admin.scope import ScopedAdmin, wants_fragment
 from workspaces.problems import Invalid
 
 START = "Hi {{firstName|there}},\n\n"

@@ -18,7 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contacts import properties
-from contacts.admin.contacts import PropertyAdmin, PropertyForm, SubstitutionTagAdmin
+from contacts.admin.property_forms import PropertyForm, SubstitutionTagForm
 from contacts.columnar import catalogue
 from contacts.columnar.busy import SnapshotBusy
 from contacts.columnar.catalogue import Entry
@@ -34,8 +34,8 @@ from segments.saving import gone
 from segments.upkeep import property_changes
 from segments.upkeep.property_changes import Breaking, Changed, Deletion, Wanted, WouldBreak
 from segments.usage import Broken
-from workspaces.admin.workspaces import ScopedAdmin
-from workspaces.models import Workspace
+from workspaces.admin.scope import ScopedAdmin, WorkspaceFilter
+from workspaces.models import Role, Workspace
 from workspaces.problems import Invalid
 
 MOST_NAMED = 3  # segments in a cell of a list
@@ -205,9 +205,14 @@ class RetypeForm(forms.Form):
 
 
 @admin.register(Property)
-class UsedPropertyAdmin(UsedInRules, PropertyAdmin):
+class PropertyAdmin(UsedInRules):
+    role_to_look = role_to_change = Role.ADMIN
+    form = PropertyForm
     fixed = ("workspace", "name", "type_now", "filled", "used_in")
     list_display = ("called", "name", "type", "filled", "used_in", "workspace")
+    list_filter = (("workspace", WorkspaceFilter), "type")
+    list_select_related = ("workspace",)
+    search_fields = ("name", "label")
     ordering = ("workspace", "name")
 
     def reference(self, obj: Property) -> str:
@@ -298,9 +303,14 @@ class UsedPropertyAdmin(UsedInRules, PropertyAdmin):
 
 
 @admin.register(SubstitutionTag)
-class UsedSubstitutionTagAdmin(UsedInRules, SubstitutionTagAdmin):
+class SubstitutionTagAdmin(UsedInRules):
+    role_to_look = role_to_change = Role.AGENT
+    form = SubstitutionTagForm
     fixed = ("workspace", "tag", "filled", "used_in")
     list_display = ("tag", "fallback", "filled", "used_in", "description", "workspace")
+    list_filter = (("workspace", WorkspaceFilter),)
+    list_select_related = ("workspace",)
+    search_fields = ("tag", "description")
 
     def reference(self, obj: SubstitutionTag) -> str:
         return TAG + obj.tag

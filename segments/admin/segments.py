@@ -1,21 +1,20 @@
-"""The admin of segments and pins, and what segments have to say when something else is deleted."""
+"""The admin of segments."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm, AdminErrorList
+from django.contrib.admin.helpers import AdminErrorList
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
-from django.forms import BaseInlineFormSet
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -25,7 +24,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
-from contacts.admin.contacts import ContactAdmin, JsonField
+from contacts.admin.json_field import JsonField
 from contacts.columnar.busy import BUSY, SnapshotBusy
 from contacts.models import Contact
 from contacts.values import moment_of
@@ -34,24 +33,26 @@ from segments.admin import builder_views, contact_pages
 from segments.admin import messages as message_pages
 from segments.admin import versions as version_pages
 from segments.admin.links import link, links
+from segments.admin.pins import PinInline
 from segments.admin.staff import by_staff
-from segments.answers import choices, explanations
+from segments.answers import choices
 from segments.answers.preview import in_words
 from segments.engine import audience, listing, search
 from segments.engine.audience import Audience
 from segments.engine.cursors import Cursor
 from segments.engine.listing import Told
 from segments.growth import growth
-from segments.models import Pin, PinKind, Segment, SegmentDay, SegmentPeople, SegmentVersion, rewrite_pins
+from segments.models import PinKind, Segment, SegmentDay, SegmentPeople, SegmentVersion, rewrite_pins
 from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.tree import Rule
 from segments.saving import drafts, questions, versions
 from segments.saving.drafts import Draft
 from segments.saving.questions import Question
+from workspaces.admin.scope import ScopedAdmin, WorkspaceFilter
 from workspaces.admin.times import clock
-from workspaces.admin.workspaces import Scoped, ScopedAdmin, WorkspaceFilter, workspaces
 from workspaces.locks import lock
+from workspaces.models import Role
 from workspaces.problems import Invalid, Problem
 
 SAMPLE = 10  # people
@@ -59,98 +60,6 @@ WEEK = 7  # days
 PAGE = 50  # people
 MOST_COUNTED = 100  # conditions of a rule whose people are counted before the page is shown
 COPY = "_saveasnew"  # Django's name for the button
-
-
-# --- pins ----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def pins_changing(workspaces: Iterable[str], **which: Any) -> Iterator[None]:
-    """Change or delete pins inside this: one writer at a time, and the bitmaps of their segments follow."""
-    with transaction.atomic():
-        for workspace in sorted(set(workspaces)):
-            lock("segments", workspace)
-        touched = list(Segment.objects.filter(pk__in=Pin.objects.filter(**which).values("segment")))
-        yield
-        for segment in touched:
-            rewrite_pins(segment)
-
-
-class PinForm(forms.ModelForm):
-    def clean(self) -> dict[str, Any] | None:
-        segment, contact = self.cleaned_data.get("segment"), self.cleaned_data.get("contact")
-        if segment and contact:  # asked for while there is no pin yet
-            lock("segments", segment.workspace_id)
-            if contact.workspace_id != segment.workspace_id:
-                self.add_error("contact", f"{contact} is not in {segment.workspace}, where the segment is.")
-        return super().clean()
-
-
-@admin.register(Pin)
-class PinAdmin(ScopedAdmin):
-    form = PinForm
-    path = "segment__workspace"
-    only = Q(segment__deleted_at=None)
-    fixed = ("segment", "contact", "author", "created_at")
-    autocomplete_fields = ("segment", "contact")
-    list_display = ("contact", "segment", "kind", "reason", "author", "expires_at")
-    list_filter = (("segment__workspace", WorkspaceFilter), "kind")
-    list_select_related = ("contact", "segment", "author")
-    search_fields = ("segment__name", "reason")
-    ordering = ("-id",)
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        asked = ("segment", "contact", "kind", "reason", "expires_at")
-        return asked if obj is None else (*asked, "author", "created_at")
-
-    def workspace_id_of(self, obj: Pin) -> str:
-        return obj.segment.workspace_id
-
-    def save_model(self, request: HttpRequest, obj: Pin, form: forms.ModelForm, change: bool) -> None:
-        with pins_changing([obj.segment.workspace_id]):
-            if not change:
-                obj.author_id = request.user.pk
-            obj.save()
-            rewrite_pins(obj.segment)
-
-    def delete_model(self, request: HttpRequest, obj: Pin) -> None:
-        with pins_changing([obj.segment.workspace_id], pk=obj.pk):
-            obj.delete()
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
-        pins = dict(queryset.values_list("pk", "segment__workspace"))
-        with pins_changing(pins.values(), pk__in=list(pins)):
-            Pin.objects.filter(pk__in=list(pins)).delete()
-
-
-class PinFormSet(BaseInlineFormSet):
-    def clean(self) -> None:
-        super().clean()
-        for form in self.extra_forms:
-            contact = form.cleaned_data.get("contact")
-            if contact and contact.workspace_id != self.instance.workspace_id:
-                form.add_error("contact", f"{contact} is not in {self.instance.workspace}, where the segment is.")
-
-
-class PinInline(Scoped, admin.TabularInline):
-    """Pins to add and to take out; those that are there are changed on their own pages."""
-
-    model = Pin
-    formset = PinFormSet
-    path = "segment__workspace"
-    fields = ("contact", "kind", "reason", "expires_at")
-    autocomplete_fields = ("contact",)
-    extra = 0
-    show_change_link = True
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).select_related("contact", "segment")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-# --- segments ------------------------------------------------------------------------------------------------------
 
 
 class RuleField(JsonField):
@@ -276,6 +185,7 @@ class SegmentList(ChangeList):
 
 @admin.register(Segment)
 class SegmentAdmin(ScopedAdmin):
+    role_to_look, role_to_change = Role.GUEST, Role.AGENT
     form = SegmentForm
     only = Q(deleted_at=None)
     inlines = (PinInline,)
@@ -308,7 +218,7 @@ class SegmentAdmin(ScopedAdmin):
         people = path("<str:segment_id>/people/", view, name="segments_segment_people")
         file = path("<str:segment_id>/export/", self.admin_site.admin_view(self.export), name="segments_segment_export")
         return [
-            *builder_views.urls(),
+            *builder_views.urls(self.role_to_look),
             *message_pages.urls(self),
             *version_pages.urls(self),
             people,
@@ -601,72 +511,3 @@ def _people(segment: Segment) -> str:
 def _person(contact: Contact) -> str:
     known = (contact.full_name, contact.email or contact.phone or contact.external_id)
     return ", ".join(filter(None, known)) or str(contact)
-
-
-# --- contacts, as those that segments are about ----------------------------------------------------------------------
-
-
-class ChosenOnly(ActionForm):
-    """Actions are for those ticked; "all" would reach behind what is shown."""
-
-    def clean_select_across(self) -> bool:
-        return False
-
-
-@admin.register(Contact)
-class PinnedContactAdmin(ContactAdmin):
-    """A contact takes its pins along, and the bitmaps follow. Its page says which segments it is in, and why."""
-
-    action_form = ChosenOnly
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if request.method != "POST":
-            return contact_pages.show(self, request)
-        return self.response_action(request, self.get_queryset(request)) or redirect(request.get_full_path())
-
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
-        held = workspaces(request, self.role_to_look)
-        return contact_pages.suggested(queryset, held, search_term.strip()), False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        return (*super().get_readonly_fields(request, obj), "segments_now")
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        fields = super().get_fields(request, obj)
-        return fields if obj is None else (*fields, "segments_now")
-
-    @admin.display(description="Segments")
-    def segments_now(self, contact: Contact) -> str:
-        try:
-            held = explanations.memberships(contact.workspace, contact.pk)
-        except Contact.DoesNotExist:
-            return ""
-        return render_to_string("admin/contacts/contact/segments.html", {"contact": contact, "memberships": held})
-
-    def get_urls(self) -> list[URLPattern]:
-        why = path(
-            "<int:contact_id>/why/<str:segment_id>/", self.admin_site.admin_view(self.why), name="contacts_contact_why"
-        )
-        return [why, *contact_pages.urls(self), *super().get_urls()]
-
-    def why(self, request: HttpRequest, contact_id: int, segment_id: str) -> HttpResponse:
-        """Why somebody is in a segment or not, node by node."""
-        contact: Contact = self.found(request, contact_id)
-        segment = get_object_or_404(contact.workspace.segments.live(), pk=segment_id)
-        try:
-            told: dict[str, Any] = {
-                "explanation": explanations.explain(contact.workspace, Wanted(segment.tree, segment), contact.pk)
-            }
-        except Invalid as error:
-            told = {"problems": error.problems}
-        said = {"contact": contact, "segment": segment, "title": f"{contact}: {segment}"}
-        return self.page(request, "admin/contacts/contact/why.html", {**said, **told})
-
-    def delete_model(self, request: HttpRequest, obj: Contact) -> None:
-        with pins_changing([obj.workspace_id], contact=obj):
-            super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
-        contacts = dict(queryset.values_list("pk", "workspace"))
-        with pins_changing(contacts.values(), contact__in=list(contacts)):
-            super().delete_queryset(request, queryset)

@@ -20,7 +20,7 @@ from segments.models import Segment, SegmentVersion
 from segments.rules.difference import Names
 from segments.saving import drafts, questions, versions
 from segments.saving.questions import Question
-from workspaces.admin.workspaces import ScopedAdmin
+from workspaces.admin.scope import ScopedAdmin
 from workspaces.locks import lock
 from workspaces.problems import Invalid
 

@@ -7,7 +7,7 @@ from django.template.context import Context
 from django.utils import timezone
 
 from segments.answers.dashboard import overview
-from workspaces.admin.workspaces import chosen, may, offered
+from workspaces.admin.scope import chosen, may, offered
 from workspaces.models import Role
 
 register = template.Library()
