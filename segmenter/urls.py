@@ -9,7 +9,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 from contacts.api.imports import ImportViewSet
 from segmenter import docs, health
 from segmenter.json import JSONParser, LinesParser
-from segments.api.contacts import PeopleViewSet
+from segments.api.contacts import ContactViewSet
 from segments.api.leads import LeadViewSet
 from segments.api.pins import PinViewSet
 from segments.api.projects import ProjectViewSet
@@ -35,17 +35,17 @@ _WITH_PERSONS: dict[str, Any] = {"dialect": segmenter}
 
 api = [
     re_path(rf"^{_WORKSPACE}/segments/?$", SegmentViewSet.as_view({"get": "list", "post": "create"})),
-    re_path(rf"^{_WORKSPACE}/contacts/?$", PeopleViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(rf"^{_WORKSPACE}/contacts/?$", ContactViewSet.as_view({"get": "list", "post": "create"})),
     re_path(
         rf"^{_WORKSPACE}/contacts/bulk/?$",
-        PeopleViewSet.as_view({"post": "bulk"}, parser_classes=[JSONParser, LinesParser]),
+        ContactViewSet.as_view({"post": "bulk"}, parser_classes=[JSONParser, LinesParser]),
     ),
-    re_path(rf"^{_WORKSPACE}/contacts/search/?$", PeopleViewSet.as_view({"post": "search"})),
-    re_path(rf"^{_WORKSPACE}/statuses/?$", PeopleViewSet.as_view({"get": "statuses"})),
-    re_path(rf"^{_CONTACT}/?$", PeopleViewSet.as_view({"get": "retrieve", "delete": "forget"})),
-    re_path(rf"^{_CONTACT}/data/?$", PeopleViewSet.as_view({"get": "data"})),
-    re_path(rf"^{_CONTACT}/status/?$", PeopleViewSet.as_view({"put": "set_status"})),
-    re_path(rf"^{_CONTACT}/tags/?$", PeopleViewSet.as_view({"post": "set_tags"})),
+    re_path(rf"^{_WORKSPACE}/contacts/search/?$", ContactViewSet.as_view({"post": "search"})),
+    re_path(rf"^{_WORKSPACE}/statuses/?$", ContactViewSet.as_view({"get": "statuses"})),
+    re_path(rf"^{_CONTACT}/?$", ContactViewSet.as_view({"get": "retrieve", "delete": "forget"})),
+    re_path(rf"^{_CONTACT}/data/?$", ContactViewSet.as_view({"get": "data"})),
+    re_path(rf"^{_CONTACT}/status/?$", ContactViewSet.as_view({"put": "set_status"})),
+    re_path(rf"^{_CONTACT}/tags/?$", ContactViewSet.as_view({"post": "set_tags"})),
     re_path(rf"^{_WORKSPACE}/tags/?$", TagViewSet.as_view({"get": "list", "post": "create"})),
     re_path(rf"^{_TAG}/?$", TagViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     re_path(rf"^{_TAG}/contacts/?$", TagViewSet.as_view({"get": "contacts"})),

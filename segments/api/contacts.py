@@ -1,17 +1,28 @@
-"""The contacts of a workspace over HTTP: listed, searched, filtered and sorted, as Swipe One's clients ask for them."""
+"""The contacts of a workspace over HTTP, as Swipe One's clients send and ask for them."""
 
+import hashlib
+import itertools
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+from django.db import transaction
+from django.http import HttpResponse
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
 
 from contacts import properties
-from contacts.api.contacts import ContactViewSet
-from contacts.models import Contact, contact_id
+from contacts.columnar import catalogue
+from contacts.columnar.refresh import refresh
+from contacts.models import Contact, Status, contact_id, wire_id
 from contacts.schema import Schema
+from contacts.writing import bulk, documents, tags, upserts
+from contacts.writing.bulk import Became, Outcome
+from contacts.writing.upserts import Change
 from segments.api import paging
 from segments.api.paging import Paging
 from segments.dialects import swipeone
@@ -20,17 +31,17 @@ from segments.rules.check import check
 from segments.rules.tree import All, Rule
 from segments.upkeep import forgetting
 from segments.upkeep.dossier import dossier
+from workspaces import idempotency
 from workspaces.api import caller_workspace, workspace_of
 from workspaces.models import Workspace
-from workspaces.problems import Invalid, Problem
+from workspaces.problems import Invalid, Problem, shortened
 
+MOST_STATUSES = 1_000
 PATIENCE_SECONDS = 1.0
 USUAL_LIMIT, USUAL_SEARCH_LIMIT = 20, 10
 
 
-class PeopleViewSet(ContactViewSet):
-    """One contact as the class below has it, and here all that takes the engine to find."""
-
+class ContactViewSet(ViewSet):
     only_read = ("search",)
 
     def list(self, request: Request, workspace_id: str) -> Response:
@@ -40,6 +51,67 @@ class PeopleViewSet(ContactViewSet):
     def search(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
         return _page(workspace, *_search(request.data, workspace))
+
+    def statuses(self, request: Request, workspace_id: str) -> Response:
+        """The statuses that contacts have, the most frequent one first."""
+        found = catalogue.counted(workspace_of(request, workspace_id), "status", MOST_STATUSES)
+        written = [{"name": each.value, "label": each.value, "contactCount": each.count} for each in found.values]
+        return Response({"status": "success", "data": {"count": len(written), "statuses": written}})
+
+    def bulk(self, request: Request, workspace_id: str) -> HttpResponse:
+        """Create or update up to 10,000 contacts, each for itself. With an Idempotency-Key only once in 24 hours."""
+        workspace = workspace_of(request, workspace_id)
+
+        def work() -> bytes:
+            return orjson.dumps(_told(bulk.take(workspace, _sent(request.data))))
+
+        if key := idempotency.read_key(request.headers.get("idempotency-key", "")):
+            answer, is_new = idempotency.once(workspace, key, hashlib.sha256(request.body).digest(), work)
+        else:
+            answer, is_new = work(), True
+        if is_new:
+            refresh(workspace)
+        response = HttpResponse(answer, content_type="application/json")
+        if not is_new:
+            response["Idempotent-Replayed"] = "true"
+        return response
+
+    # --- one of them
+
+    def create(self, request: Request, workspace_id: str) -> Response:
+        """Create or update the contact with this e-mail address: 201 for a new one, 200 for one that was there."""
+        workspace = workspace_of(request, workspace_id)
+        document = request.data
+        if isinstance(document, dict) and not any(document.get(key) for key in ("email", "firstName", "fullName")):
+            raise Invalid([Problem("", "give at least one of email, firstName and fullName")])
+        contact, is_new = upserts.upsert(workspace, upserts.read(document, properties.schema(workspace)))
+        return _answer(contact, 201 if is_new else 200)
+
+    def retrieve(self, request: Request, contact: str) -> Response:
+        live = caller_workspace(request).contacts.exclude(lifecycle=Status.TRASHED)
+        return _answer(live.filter(pk=_pk(contact)).first())
+
+    def set_status(self, request: Request, contact: str) -> Response:
+        if not isinstance(request.data, dict) or "status" not in request.data:
+            raise Invalid([Problem("status", "give the status, as a text; null takes it away")])
+        workspace = caller_workspace(request)
+        change = upserts.read({"status": request.data["status"]}, properties.schema(workspace))
+        return _answer(_updated(workspace, contact, change))
+
+    def set_tags(self, request: Request, contact: str) -> Response:
+        """Replace the contact's tags by these."""
+        sent, problems = request.data, list[Problem]()
+        if not isinstance(sent, dict) or not isinstance(sent.get("tags"), list):
+            raise Invalid([Problem("tags", "give a list of tags: their labels or names, or objects with a label")])
+        wanted = [tags.read(each, f"tags[{place}]", problems) for place, each in enumerate(sent["tags"])]
+        if problems:
+            raise Invalid(problems)
+        workspace = caller_workspace(request)
+        with transaction.atomic():
+            properties.hold_types(workspace)  # in front of the lock of tags, as when one is renamed
+            labels = [tag.label for tag in tags.named(workspace, wanted)]
+            change = Change({"tags": list(dict.fromkeys(labels))})
+            return _answer(_updated(workspace, contact, change))
 
     def data(self, request: Request, contact: str) -> Response:
         """All that is kept of one person."""
@@ -58,6 +130,58 @@ class PeopleViewSet(ContactViewSet):
         left = [] if dry_run else _left()
         told = {"contactId": contact, "erased": gone.erased, "namedIn": gone.named_in, "stillToDo": left}
         return Response(swipeone.success({**told, "dryRun": dry_run}), 202 if left else 200)
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _sent(body: Any) -> list[Any]:
+    """The documents of a list, an object with contacts, or lines. Raises Invalid."""
+    sent = body.get("contacts") if isinstance(body, dict) else body
+    if isinstance(sent, Iterator):
+        sent = list(itertools.islice(sent, bulk.ROWS_A_BATCH + 1))
+    if not isinstance(sent, list):
+        raise Invalid([Problem("", "give a list of contacts, or an object with such a list as contacts")])
+    if len(sent) > bulk.ROWS_A_BATCH:
+        raise Invalid([Problem("", f"send at most {bulk.ROWS_A_BATCH:,} contacts in one call")])
+    return sent
+
+
+def _told(outcomes: list[Outcome]) -> dict[str, Any]:
+    counts = Counter(outcome.became for outcome in outcomes)
+    results = [
+        {
+            "index": index,
+            "status": outcome.became,
+            "_id": wire_id(outcome.contact_id) if outcome.contact_id else None,
+            "problems": [problem.as_json() for problem in shortened(list(outcome.problems))],
+        }
+        for index, outcome in enumerate(outcomes)
+    ]
+    totals = {became.value: counts[became] for became in Became}
+    return {"status": "success", "data": {"count": len(outcomes), **totals, "results": results}}
+
+
+def _updated(workspace: Workspace, wire: str, change: Change) -> Contact | None:
+    try:
+        return upserts.update(workspace, _pk(wire), change)
+    except Contact.DoesNotExist:
+        return None
+
+
+def _pk(wire: str) -> int:
+    """Nobody has 0."""
+    return contact_id(wire) or 0
+
+
+def _answer(contact: Contact | None, status: int = 200) -> Response:
+    if contact is None:
+        raise NotFound("Contact not found")
+    body: dict[str, Any] = {"status": "success", "data": {"contact": documents.write(contact)}}
+    return Response(body, status)
+
+
+# --- finding and forgetting ------------------------------------------------------------------------------------------
 
 
 def _flag(query: Mapping[str, str], name: str) -> bool:
