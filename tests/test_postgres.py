@@ -20,9 +20,7 @@ from segmenter.embedded import postgres
 
 PROJECT = Path(postgres.__file__).parent.parent.parent
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-ONE_START = (
-    "import sys, pathlib; from segmenter.embedded import postgres; print(postgres.ensure_running(pathlib.Path(sys.argv[1])))"
-)
+ONE_START = "import sys, pathlib; from segmenter.embedded import postgres; print(postgres.ensure_running(pathlib.Path(sys.argv[1])))"
 Nobody = Callable[[Path], subprocess.CompletedProcess[str]]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as another user")
 
