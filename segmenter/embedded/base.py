@@ -7,15 +7,15 @@ from django.db.backends.postgresql import base
 from psycopg import Connection, OperationalError
 from psycopg.conninfo import conninfo_to_dict
 
-from segmenter.embedded import postgres
+from segmenter.embedded import server
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         """Where the embedded server listens, with the database name that Django asks for (tests have their own)."""
-        server = conninfo_to_dict(postgres.ensure_running(settings.DATA_DIR))
-        server.pop("dbname", None)
-        return {**super().get_connection_params(), **server}
+        where = conninfo_to_dict(server.ensure_running(settings.DATA_DIR))
+        where.pop("dbname", None)
+        return {**super().get_connection_params(), **where}
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Connection[Any]:
         try:

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from segmenter.embedded import postgres
+from segmenter.embedded import server
 
 FOREIGN = "DATABASE_URL names the database server in use, which is not Segmenter's own"
 
@@ -31,14 +31,14 @@ def own_server(action: str) -> str:
     """Act on our own server and say in one sentence how it stands after that."""
     try:
         if action == "start":
-            postgres.ensure_running(settings.DATA_DIR)
-        stopped = action == "stop" and postgres.stop(settings.DATA_DIR)
-        server = postgres.status(settings.DATA_DIR)
-    except postgres.PostgresError as error:
+            server.ensure_running(settings.DATA_DIR)
+        stopped = action == "stop" and server.stop(settings.DATA_DIR)
+        now = server.status(settings.DATA_DIR)
+    except server.PostgresError as error:
         raise CommandError(str(error)) from error
-    place = f"data in {server.cluster}" if server.cluster else f"no data in {settings.DATA_DIR} yet"
-    if server.pid:
-        return f"PostgreSQL runs: process {server.pid}, {place}."
+    place = f"data in {now.cluster}" if now.cluster else f"no data in {settings.DATA_DIR} yet"
+    if now.pid:
+        return f"PostgreSQL runs: process {now.pid}, {place}."
     if action == "status":
         raise CommandError(f"PostgreSQL does not run: {place}.")
     return f"PostgreSQL {'has stopped' if stopped else 'did not run'}: {place}."
