@@ -4,9 +4,7 @@ The snapshot's protocol has eight rules; each stands where it binds: here, in sn
 beside this file, or in contacts/migrations/0002_triggers.py. Leaving any of them out was seen to give wrong answers.
 """
 
-import functools
-import itertools
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,14 +15,14 @@ import psycopg
 from django.conf import settings
 from django.db import transaction
 
-from contacts.columnar import columns, extract
+from contacts.columnar import extract
 from contacts.columnar.busy import SnapshotBusy
+from contacts.columnar.chunks import DELTA, NOBODY, Block, Chunks, among, cuts
 from contacts.columnar.columns import GONE, ID
 from contacts.columnar.extract import Ids
 from contacts.schema import Schema
 from workspaces.models import Workspace
 
-DELTA = 0  # the `first_id` of the delta, and below it those of what was added behind it; contact ids begin at 1
 ROWS_A_FETCH = 16_384  # more are slower: their texts leave the processor's caches on both sides
 ROOM_WITHIN_IMPORTS = 65_536  # contacts in the delta: what is more is merged with the batch that brings it
 LEAST_BEHIND = 2_048  # contacts that are worth a piece of the delta of their own
@@ -133,15 +131,16 @@ class _Refresh:
         self.schema = schema
         self.room = room  # for contacts in the delta
         self.types = schema.types()
+        self.chunks = Chunks(cursor, workspace_id)
 
     def take_in(self, written: Ids, at_once: Ids) -> Refreshed:
         """`at_once`: those of the written that must not lie in the delta."""
-        self._delete_columns_of_deleted_properties()
+        self.chunks.keep_only(self.types)
         if len(written) > self.room:
             return self._take_in_many(written)
         changed = self._changed(written)
-        to_chunks = _among(changed[ID], at_once)
-        self._merge(_Layer.of(changed).among(to_chunks))
+        to_chunks = among(changed[ID], at_once)
+        self._merge(Block.of(changed).among(to_chunks))
         too_many = self._add_to_delta(changed.filter(~to_chunks), at_once) > self.room
         if too_many:
             self._merge_delta()
@@ -153,12 +152,12 @@ class _Refresh:
         for start in range(0, len(written), settings.SNAPSHOT_CHUNK):
             changed = self._changed(written[start : start + settings.SNAPSHOT_CHUNK])
             gone += int(changed[GONE].sum())
-            self._merge(_Layer.of(changed))
+            self._merge(Block.of(changed))
         return Refreshed(len(written), gone, merged=True)
 
     def _changed(self, ids: Ids) -> pl.DataFrame:
         """These contacts as they are now, by id: typed columns and whether each is gone."""
-        live = pl.concat([_NOBODY, *self._fetch(ids)], how="diagonal").with_columns(pl.lit(False).alias(GONE))
+        live = pl.concat([NOBODY, *self._fetch(ids)], how="diagonal").with_columns(pl.lit(False).alias(GONE))
         missing = np.setdiff1d(ids, live[ID].to_numpy(), assume_unique=True)
         gone = pl.DataFrame({ID: missing}).with_columns(pl.lit(True).alias(GONE))
         return _by_id(pl.concat([live, gone], how="diagonal") if len(gone) else live)
@@ -181,179 +180,45 @@ class _Refresh:
 
         `without`: further contacts whose rows in it go.
         """
-        delta, pieces = self._delta(), self._delta_pieces()
+        delta, pieces = self.chunks.delta(), self.chunks.pieces()
         if pieces and not len(without) and len(changed) >= LEAST_BEHIND and delta.ids[-1] < changed[ID][0]:
             for column in changed:
-                self._write_column([(min(pieces) - 1, 0, len(changed))], column)
+                self.chunks.write([(min(pieces) - 1, 0, len(changed))], column)
             return len(delta.ids) + len(changed)
-        kept, added = delta.among(~_among(delta.ids, without)), _Layer.of(changed)
-        return self._put(kept, added, pieces, lambda ids: [(DELTA, 0, len(ids))] if len(ids) else [])
-
-    def _delta(self) -> "_Layer":
-        return _behind_each_other([self._stored_layer(piece) for piece in self._delta_pieces()])
-
-    def _delta_pieces(self) -> list[int]:
-        query = "SELECT DISTINCT first_id FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id <= %s"
-        return sorted((first for (first,) in self.cursor.execute(query, [self.workspace_id, DELTA])), reverse=True)
+        kept, added = delta.among(~among(delta.ids, without)), Block.of(changed)
+        return self.chunks.replace(pieces, kept, added, lambda ids: [(DELTA, 0, len(ids))] if len(ids) else [])
 
     def _merge_delta(self) -> None:
-        self._merge(self._delta())
-        for piece in self._delta_pieces():
-            self._drop(piece)
+        self._merge(self.chunks.delta())
+        for piece in self.chunks.pieces():
+            self.chunks.drop(piece)
 
-    def _merge(self, changes: "_Layer") -> None:
+    def _merge(self, changes: Block) -> None:
         """Rewrite the chunks that these changed contacts belong to."""
         if not len(changes.ids):
             return
-        self.cursor.execute(
-            "SELECT DISTINCT first_id FROM contacts_snapshotcolumn"
-            " WHERE workspace_id = %s AND first_id > %s ORDER BY 1",
-            [self.workspace_id, DELTA],
-        )
-        firsts = [first for (first,) in self.cursor]
+        firsts = self.chunks.firsts()
         # A contact with a lower id than any before it joins the first chunk.
         place = np.maximum(np.searchsorted(firsts, changes.ids.to_numpy(), side="right") - 1, 0)
         for chunk in np.unique(place):
             self._merge_chunk(firsts[chunk] if firsts else None, changes.among(pl.Series(place == chunk)))
 
-    def _merge_chunk(self, first_id: int | None, changes: "_Layer") -> None:
+    def _merge_chunk(self, first_id: int | None, changes: Block) -> None:
         if first_id is None or self._lies_behind_full(first_id, changes.ids):
             live = changes.live()
             for name in live.names:
-                self._write_column(_cuts(live.ids), live.column(name))
+                self.chunks.write(cuts(live.ids), live.column(name))
         else:
             self._rewrite(first_id, changes)
 
     def _lies_behind_full(self, first_id: int, changed: pl.Series) -> bool:
         """Whether all of these come after a chunk that has no room for them: then it need not be rewritten."""
-        ids = self._stored(first_id, ID)
+        ids = self.chunks.column(first_id, ID)
         return len(ids) + len(changed) > settings.SNAPSHOT_CHUNK and ids[-1] < changed[0]
 
-    def _rewrite(self, first_id: int, changes: "_Layer") -> None:
-        old, gone = self._stored_layer(first_id), changes.ids.to_numpy()
-        self._put(old.among(~_among(old.ids, gone)), changes.live(), [first_id], _cuts)
-
-    def _put(
-        self, old: "_Layer", new: "_Layer", places: list[int], cuts_of: "Callable[[pl.Series], list[_Cut]]"
-    ) -> int:
-        """Both in the place of what lies in these places; the new counts where both have a contact.
-
-        Column by column: all columns of a chunk at once would take hundreds of megabytes.
-        """
-        old = old.among(~_among(old.ids, new.ids.to_numpy()))
-        ids = pl.concat([old.ids, new.ids])
-        order = None if ids.is_sorted() else ids.arg_sort()
-        cuts = cuts_of(ids if order is None else ids.gather(order))
-        for name in {ID, *old.names, *new.names}:
-            column = _above(old, new, name)
-            for place in places:
-                self._drop(place, name)
-            self._write_column(cuts, column if order is None else column.gather(order))
-        return len(ids)
-
-    def _stored_layer(self, first_id: int) -> "_Layer":
-        query = 'SELECT "column" FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s'
-        names = {name for (name,) in self.cursor.execute(query, [self.workspace_id, first_id])}
-        return _Layer(self._stored(first_id, ID), names, lambda name: self._stored(first_id, name))
-
-    def _stored(self, first_id: int, column: str) -> pl.Series:
-        self.cursor.execute(
-            'SELECT data FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s AND "column" = %s',
-            [self.workspace_id, first_id, column],
-            binary=True,
-        )
-        ((data,),) = self.cursor.fetchall()
-        return columns.unpack(data).alias(column)
-
-    def _drop(self, first_id: int, column: str | None = None) -> None:
-        self.cursor.execute(
-            "DELETE FROM contacts_snapshotcolumn WHERE workspace_id = %(workspace)s AND first_id = %(first)s"
-            ' AND (%(column)s::text IS NULL OR "column" = %(column)s)',
-            {"workspace": self.workspace_id, "first": first_id, "column": column},
-        )
-
-    def _write_column(self, cuts: "list[_Cut]", column: pl.Series) -> None:
-        for first_id, start, end in cuts:
-            piece = column[start:end]
-            if piece.null_count() == len(piece) and piece.name != ID:
-                continue  # a column that is not there is missing for everybody
-            data = columns.pack(piece)
-            # Rule 4: bytes are named by their digest. A version counter would come round again after a rollback,
-            # a restore or a flush, and caches would serve old bytes under it.
-            self.cursor.execute(
-                'INSERT INTO contacts_snapshotcolumn (workspace_id, first_id, "column", rows, digest, data)'
-                " VALUES (%s, %s, %s, %s, %b, %b)",
-                [self.workspace_id, first_id, piece.name, len(piece), columns.digest(data), data],
-            )
-
-    def _delete_columns_of_deleted_properties(self) -> None:
-        kept = [type_.column for type_ in self.types]
-        self.cursor.execute(
-            'DELETE FROM contacts_snapshotcolumn WHERE workspace_id = %s AND "column" <> ALL(%s)',
-            [self.workspace_id, [ID, GONE, *kept, *map(columns.misfits, kept)]],
-        )
-
-
-@dataclass(frozen=True)
-class _Layer:
-    """Some contacts by ascending id, whose columns are fetched one at a time."""
-
-    ids: pl.Series
-    names: set[str]  # of the columns in which somebody has a value
-    column: Callable[[str], pl.Series]
-
-    @classmethod
-    def of(cls, frame: pl.DataFrame) -> "_Layer":
-        return cls(frame[ID], set(frame.columns), lambda name: frame[name])
-
-    def among(self, chosen: pl.Series) -> "_Layer":
-        if chosen.all():
-            return self
-        return _Layer(self.ids.filter(chosen), self.names, lambda name: self.column(name).filter(chosen))
-
-    def live(self) -> "_Layer":
-        here = self.among(~self.column(GONE)) if GONE in self.names else self
-        return _Layer(here.ids, here.names - {GONE}, here.column)
-
-
-def _behind_each_other(layers: list[_Layer]) -> _Layer:
-    """As one, where each begins behind the last id of the one before it."""
-    if not layers:
-        return _Layer.of(_NOBODY)
-    return functools.reduce(
-        lambda first, second: _Layer(
-            pl.concat([first.ids, second.ids]), first.names | second.names, lambda name: _above(first, second, name)
-        ),
-        layers,
-    )
-
-
-def _above(old: _Layer, new: _Layer, name: str) -> pl.Series:
-    """A column of both, one after the other."""
-    parts = [layer.column(name) if name in layer.names else None for layer in (old, new)]
-    nothing = pl.Series(name, [None], dtype=next(part.dtype for part in parts if part is not None))
-    filled = (
-        nothing.new_from_index(0, len(layer.ids)) if part is None else part
-        for part, layer in zip(parts, (old, new), strict=True)
-    )
-    return pl.concat(filled).alias(name)
-
-
-def _among(ids: pl.Series, some: Ids) -> pl.Series:
-    return pl.Series(np.isin(ids.to_numpy(), some))
-
-
-_Cut = tuple[int, int, int]  # the first id of a chunk, and where its rows begin and end
-
-
-def _cuts(ids: pl.Series) -> list[_Cut]:
-    """Equal chunks of at most SNAPSHOT_CHUNK contacts."""
-    chunks = -(-len(ids) // settings.SNAPSHOT_CHUNK)
-    places = [len(ids) * chunk // max(chunks, 1) for chunk in range(chunks + 1)]
-    return [(ids[start], start, end) for start, end in itertools.pairwise(places)]
-
-
-_NOBODY = pl.DataFrame(schema={ID: pl.Int64})
+    def _rewrite(self, first_id: int, changes: Block) -> None:
+        old, gone = self.chunks.block(first_id), changes.ids.to_numpy()
+        self.chunks.replace([first_id], old.among(~among(old.ids, gone)), changes.live(), cuts)
 
 
 def _without_empty(frame: pl.DataFrame) -> pl.DataFrame:

@@ -14,9 +14,10 @@ from psycopg import sql
 from contacts.builtin import BUILTIN
 from contacts.columnar import columns, extract, texts
 from contacts.columnar.cache import ColumnCache
+from contacts.columnar.chunks import DELTA
 from contacts.columnar.columns import GONE, ID
 from contacts.columnar.extract import Ids, Rows
-from contacts.columnar.refresh import DELTA, refresh
+from contacts.columnar.refresh import refresh
 from contacts.columnar.texts import Texts
 from contacts.schema import PropertyType, Schema
 from contacts.values import Kind, milliseconds
