@@ -593,7 +593,7 @@ def test_suggestions_are_few_and_count_nobody_else(ana, people, term, django_ass
 
 
 def test_somebody_is_sought_among_the_people_of_a_segment(ana, people, monkeypatch):
-    monkeypatch.setattr("segments.admin.segments.PAGE", 1)
+    monkeypatch.setattr("segments.admin.segment_people.PAGE", 1)
     segment = drafts.create(people, Draft("All", All(), rule_given=True))
     address = reverse("admin:segments_segment_people", args=[segment.pk])
     first = ana.get(address, {"q": "lena"})

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import tzinfo
-from functools import wraps
+from functools import cache, wraps
+from pathlib import Path
 from typing import Any, Concatenate
 
 import orjson
 from django.contrib import admin
+from django.contrib.staticfiles import finders
 from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from contacts import properties
@@ -33,7 +35,7 @@ from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.check import Checked, check, find_property
 from segments.rules.explain import stored
-from segments.rules.tree import All, Condition, write_node
+from segments.rules.tree import All, Condition, Rule, write_node
 from segments.rules.words import NameOf, day_in_words, minute_in_words, sentence
 from segments.saving import gone
 from workspaces.admin.scope import workspaces
@@ -112,28 +114,42 @@ def count(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 
 
 def _counted(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
-    rule, segment = wanted.rule, wanted.segment
-    before = [] if segment is None else [_as_saved(segment)]
+    rule = wanted.rule
     parts = [] if rule is None else narrowing.wanted(rule)
-    asked = [wanted, Wanted(All()), *map(Wanted, parts)]
-    try:
-        found = audience.several(workspace, [*asked, *before])
-    except Invalid:
-        if segment is None:
-            raise
-        found = audience.several(workspace, asked)  # as it was saved nobody can read it any more
-    people, everybody, *rest = found
+    found = _found(workspace, wanted, parts)
     told: dict[str, Any] = {"sentence": ONLY_PINNED, "lines": [], "proofs": []}
     if rule is not None:
-        lines = narrowing.lines(rule, rest[: len(parts)], everybody)
-        told = _told(check(rule, people.schema), preview.names(workspace, rule), people, lines)
+        lines = narrowing.lines(rule, found.parts, found.everybody)
+        told = _told(check(rule, found.people.schema), preview.names(workspace, rule), found.people, lines)
     return {
         **told,
-        "count": people.count,
-        "people": people.people,
-        "at": clock(moment_of(people.now), workspace.zone),
-        "change": _change(rest[len(parts)], people) if len(rest) > len(parts) else None,
+        "count": found.people.count,
+        "people": found.people.people,
+        "at": clock(moment_of(found.people.now), workspace.zone),
+        "change": None if found.before is None else _change(found.before, found.people),
     }
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What one pass over the people says. `before`: of the segment as it is saved, if there is one that can be read."""
+
+    people: Audience
+    everybody: Audience
+    parts: Sequence[Audience]
+    before: Audience | None
+
+
+def _found(workspace: Workspace, wanted: Wanted, parts: Sequence[Rule]) -> _Found:
+    asked = [wanted, Wanted(All()), *map(Wanted, parts)]
+    saved = [] if wanted.segment is None else [Wanted(wanted.segment.tree, wanted.segment)]
+    try:
+        answers = iter(audience.several(workspace, [*asked, *saved]))
+    except Invalid:
+        if not saved:
+            raise
+        answers = iter(audience.several(workspace, asked))  # as it was saved nobody can read it any more
+    return _Found(next(answers), next(answers), [next(answers) for _ in parts], next(answers, None))
 
 
 def _told(rule: Checked, name_of: NameOf, people: Audience, lines: Sequence[Line]) -> dict[str, Any]:
@@ -144,10 +160,6 @@ def _told(rule: Checked, name_of: NameOf, people: Audience, lines: Sequence[Line
         "lines": [asdict(line) for line in lines],
         "proofs": [asdict(each) for each in proved],
     }
-
-
-def _as_saved(segment: Segment) -> Wanted:
-    return Wanted(segment.tree, segment)
 
 
 def _change(before: Audience, after: Audience) -> dict[str, int]:
@@ -287,6 +299,30 @@ def copy(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 @answering
 def suggest(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     return {"found": choices.suggested(workspace, request.GET.get("text", ""))}
+
+
+def start(segment: Segment | None) -> dict[str, Any]:
+    """What the rule builder begins with, on the page of a segment or, for None, of a new one."""
+    choices_now = None
+    if segment:
+        with suppress(SnapshotBusy):  # then the builder asks for them itself
+            choices_now = choices.of(segment.workspace, segment)
+    return {
+        "modules": _modules(),
+        "choices": choices_now,
+        "live": f"{reverse('admin:segments_segment_changelist')}live/",
+        "contacts": reverse("admin:contacts_contact_changelist"),
+        "importing": reverse("admin:contacts_importjob_add"),
+        "segment": segment and segment.pk,
+        "workspace": segment and segment.workspace_id,
+    }
+
+
+@cache
+def _modules() -> list[str]:
+    """Its scripts, to be fetched together: the browser would come to know of one after the other."""
+    folder = finders.find("segments/builder")
+    return sorted(f"segments/builder/{script.name}" for script in Path(str(folder)).glob("*.js"))
 
 
 def urls(role: Role) -> list[URLPattern]:
