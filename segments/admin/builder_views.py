@@ -104,7 +104,7 @@ def _segment(workspace: Workspace, pk: Any) -> Segment | None:
 
 @require_POST
 @answering
-def count(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+def count_people(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     """The sentence, how many, what each line does, what its logic proves, and what saving would change."""
     _, wanted = _asked(request, workspace)
     try:
@@ -168,7 +168,7 @@ def _change(before: Audience, after: Audience) -> dict[str, int]:
 
 @require_POST
 @answering
-def people(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+def show_people(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     """A few of those who are in, with what they have for the properties of the rule."""
     body, wanted = _asked(request, workspace)
     found = audience.several(workspace, [wanted])[0]
@@ -206,7 +206,7 @@ def _shown(type_: PropertyType, text: str | None, schema: Schema) -> str:
 
 @require_POST
 @answering
-def facets(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+def show_facets(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     """How those who are in differ in one property."""
     body, wanted = _asked(request, workspace)
     type_ = find_property(properties.schema(workspace), str(body.get("property")))
@@ -253,7 +253,7 @@ def _those_within(type_: PropertyType, bin_: Bin, is_last: bool, zone: tzinfo) -
 
 @require_POST
 @answering
-def why(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+def explain(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     """Why somebody, named by e-mail address, phone number or id, is in or not."""
     body, wanted = _asked(request, workspace)
     term = str(body.get("who") or "").strip()
@@ -269,25 +269,25 @@ def why(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 
 @require_GET
 @answering
-def choose(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+def offer_choices(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     return choices.of(workspace, _segment(workspace, request.GET.get("segment")))
 
 
 @require_GET
 @answering
-def values(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+def offer_values(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     return choices.values(workspace, request.GET.get("property", ""), request.GET.get("text", ""))
 
 
 @require_GET
 @answering
-def told(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+def describe_segments(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     return {"told": choices.told(workspace, request.GET.getlist("id"))}
 
 
 @require_GET
 @answering
-def copy(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
+def copy_rule(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     """The rule of a segment, for another one that starts from it."""
     segment = _segment(workspace, request.GET.get("segment"))
     if segment is None or segment.tree is None:
@@ -325,10 +325,22 @@ def _modules() -> list[str]:
     return sorted(f"segments/builder/{script.name}" for script in Path(str(folder)).glob("*.js"))
 
 
+VIEWS = {
+    "choose": offer_choices,
+    "values": offer_values,
+    "suggest": suggest,
+    "told": describe_segments,
+    "copy": copy_rule,
+    "count": count_people,
+    "people": show_people,
+    "facets": show_facets,
+    "why": explain,
+}
+
+
 def urls(role: Role) -> list[URLPattern]:
     """`role`: that somebody needs in the workspace of whose segments they ask."""
-    views = (choose, values, suggest, told, copy, count, people, facets, why)
     return [
-        path(f"live/<str:workspace_id>/{view.__name__}/", view, {"role": role}, name=f"segments_live_{view.__name__}")
-        for view in views
+        path(f"live/<str:workspace_id>/{name}/", view, {"role": role}, name=f"segments_live_{name}")
+        for name, view in VIEWS.items()
     ]

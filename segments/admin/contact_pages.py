@@ -282,8 +282,8 @@ def _does(segment: Segment, ids: Collection[int]) -> Does:
         members = audience.of(segment).ids()
     except (Invalid, SnapshotBusy) as error:
         return Does(pinned, pinned, kept_out, None, None, " ".join(told(error)))
-    chosen = BitMap64(ids)
-    return Does(len(members & chosen), pinned, kept_out, len(members), len(members | chosen))
+    these = BitMap64(ids)
+    return Does(len(members & these), pinned, kept_out, len(members), len(members | these))
 
 
 def _pinned(
