@@ -24,9 +24,9 @@ from segments.rules.tree import All, Condition, InSegment, Not
 from segments.saving import drafts
 from segments.saving.drafts import Draft
 from segments.upkeep import property_changes
-from segments.upkeep.property_changes import Breaking, Conflict, Wanted, WouldBreak
+from segments.upkeep.property_changes import Breaking, Wanted, WouldBreak
 from tests.people import add, custom, declare, found
-from workspaces.problems import Invalid
+from workspaces.problems import Conflict, Invalid
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

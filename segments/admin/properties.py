@@ -31,7 +31,7 @@ from segments.admin.staff import by_staff
 from segments.models import Segment
 from segments.rendering import percent
 from segments.saving import gone
-from segments.upkeep import property_changes
+from segments.upkeep import property_changes, property_uses
 from segments.upkeep.property_changes import Breaking, Changed, Deletion, Wanted, WouldBreak
 from segments.usage import Broken
 from workspaces.admin.scope import ScopedAdmin, WorkspaceFilter
@@ -54,7 +54,7 @@ def about(workspace: Workspace) -> About:
         entries = catalogue.read(workspace)
     except SnapshotBusy:
         entries = []
-    return About({entry.type.reference: entry for entry in entries}, property_changes.named(workspace))
+    return About({entry.type.reference: entry for entry in entries}, property_uses.named(workspace))
 
 
 class UsedList(ChangeList):
@@ -111,7 +111,7 @@ class UsedInRules(ScopedAdmin):
         for obj in objs:
             dying.setdefault(obj.workspace_id, set()).add(self.reference(obj))
         listed, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        users = [each for place in sorted(dying) for each in property_changes.users(place, dying[place])]
+        users = [each for place in sorted(dying) for each in property_uses.users(place, dying[place])]
         return listed, counts, lacking, [*protected, *map(link, users)]
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet) -> list[LogEntry]:

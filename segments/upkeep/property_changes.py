@@ -6,7 +6,6 @@ The one door for all of it: the admin, the commands and the API come through her
 import copy
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from enum import StrEnum
@@ -25,15 +24,15 @@ from contacts.writing.conversion import Conversion, Reject
 from segments import usage
 from segments.models import Segment
 from segments.rules import tree
-from segments.rules.check import check, no_property
+from segments.rules.check import no_property
 from segments.rules.tree import Rule
 from segments.saving import versions
 from segments.saving.versions import A_COMMAND, By
+from segments.upkeep.property_uses import new_problems
 from segments.usage import Broken
 from workspaces.locks import lock
 from workspaces.models import Workspace
-from workspaces.problems import Conflict as Conflict
-from workspaces.problems import Invalid, Problem, listed
+from workspaces.problems import Conflict, Invalid, Problem, listed
 
 LONGEST_LABEL = 200
 
@@ -263,7 +262,7 @@ def _convert(
     before = properties.schema(workspace)
     after = before.plus([custom_type(held.name, held.label, kind, None)])
     reference = CUSTOM + held.name
-    segments = usage.broken(workspace.pk, lambda _, rule: _new_problems(rule, rule, reference, before, after))
+    segments = usage.broken(workspace.pk, lambda _, rule: new_problems(rule, rule, reference, before, after))
     refused = _refused(segments, breaking)
     write = not (dry_run or refused)
     values = conversion.convert(workspace, held.name, kind, write=write, drop_rejects=drop_rejects, watch=watch)
@@ -322,7 +321,7 @@ def delete(
 
         def problems_of(segment: Segment, rule: Rule) -> list[Problem]:
             new = _renamed(rule, reference, instead or reference)
-            problems = _new_problems(rule, new, reference, before, after)
+            problems = new_problems(rule, new, reference, before, after)
             if new != rule and not problems:
                 segment.rule = tree.write(new)
                 rewritten.append(segment)
@@ -354,45 +353,8 @@ def _delete_row(workspace: Workspace, reference: str) -> None:
         workspace.properties.filter(name=reference.removeprefix(CUSTOM)).delete()
 
 
-def users(workspace_id: str, references: set[str]) -> list[Broken]:
-    """The live segments that could not do without these properties and tags."""
-
-    def problems_of(segment: Segment, rule: Rule) -> list[Problem]:
-        used = [each for each in tree.conditions(rule) if each.property in references]
-        return [Problem(each.at, f"uses {each.property}") for each in used]
-
-    return usage.broken(workspace_id, problems_of)
-
-
-def named(workspace: Workspace) -> dict[str, list[Segment]]:
-    """By reference, the live segments whose rule names a property or tag, as far as anybody can read their rule."""
-    found: dict[str, list[Segment]] = {}
-    for segment in workspace.segments.live().filter(rule__isnull=False).order_by("name", "id"):
-        with suppress(Invalid):
-            rule = segment.tree
-            for name in {each.property for each in tree.conditions(rule)} if rule else ():
-                found.setdefault(name, []).append(segment)
-    return found
-
-
 def _renamed(rule: Rule, old: str, new: str) -> Rule:
     return tree.replaced(rule, lambda each: replace(each, property=new) if each.property == old else each)
-
-
-def _new_problems(rule: Rule, new: Rule, reference: str, before: Schema, after: Schema) -> list[Problem]:
-    """What is wrong with a rule after a change that was not wrong before it."""
-    if all(condition.property != reference for condition in tree.conditions(rule)):
-        return []
-    old_problems = _problems(rule, before)
-    return [problem for problem in _problems(new, after) if problem not in old_problems]
-
-
-def _problems(rule: Rule, schema: Schema) -> list[Problem]:
-    try:
-        check(rule, schema)
-    except Invalid as error:
-        return error.problems
-    return []
 
 
 def _delete_segments(segments: Iterable[Broken]) -> None:

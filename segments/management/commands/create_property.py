@@ -8,9 +8,8 @@ from django.core.management.base import BaseCommand
 from contacts.columnar.refresh import refresh
 from contacts.values import Kind
 from segments.upkeep import property_changes
-from segments.upkeep.property_changes import Conflict
 from workspaces.commands import find_workspace, refuse, refuse_problems
-from workspaces.problems import Invalid
+from workspaces.problems import Conflict, Invalid
 
 
 class Command(BaseCommand):
