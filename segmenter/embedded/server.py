@@ -24,7 +24,7 @@ from segmenter.embedded.cluster import (
     ping,
     recorded,
 )
-from segmenter.embedded.errors import PostgresError as PostgresError
+from segmenter.embedded.errors import PostgresError
 from segmenter.embedded.files import locked
 from segmenter.embedded.programs import find_programs, version_of
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from segmenter.embedded import server
+from segmenter.embedded.errors import PostgresError
 
 FOREIGN = "DATABASE_URL names the database server in use, which is not Segmenter's own"
 
@@ -34,7 +35,7 @@ def own_server(action: str) -> str:
             server.ensure_running(settings.DATA_DIR)
         stopped = action == "stop" and server.stop(settings.DATA_DIR)
         now = server.status(settings.DATA_DIR)
-    except server.PostgresError as error:
+    except PostgresError as error:
         raise CommandError(str(error)) from error
     place = f"data in {now.cluster}" if now.cluster else f"no data in {settings.DATA_DIR} yet"
     if now.pid:
