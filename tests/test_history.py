@@ -380,7 +380,7 @@ def test_the_background_sees_time_go_by(people):
 
 
 def test_a_large_workspace_is_not_counted_all_the_time(people, paying, monkeypatch):
-    monkeypatch.setattr("segments.growth.growth.recorder.REST", 1_000_000)
+    monkeypatch.setattr("segments.growth.recorder.REST", 1_000_000)
     recorder = Recorder()
     recorder.keep(at(1))
     plan("Cem", "pro")
