@@ -15,7 +15,7 @@ from contacts import properties
 from contacts.columnar.refresh import refresh
 from contacts.models import Contact
 from contacts.values import Kind, iso, milliseconds
-from segments.rules.tree import All, Condition, InSegment, Not, Rule
+from segments.rules.tree import All, Condition, InSegment, Not, Rule, replaced
 from segments.rules.tree import Any as AnyOf
 from segments.saving import drafts
 from segments.saving.drafts import Draft
@@ -185,12 +185,7 @@ def make_workspace() -> Workspace:
 
 
 def _by_id(rule: Rule, ids: dict[str, str]) -> Rule:
-    match rule:
-        case InSegment(name):
-            return InSegment(ids[name])
-        case All(rules):
-            return All(tuple(_by_id(part, ids) for part in rules))
-    return rule
+    return replaced(rule, lambda leaf: InSegment(ids[leaf.segment]) if isinstance(leaf, InSegment) else leaf)
 
 
 def credentials(workspace: Workspace) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -23,9 +24,9 @@ from segments.management.commands.explain_segment import lines
 from segments.models import Pin, Segment, rewrite_pins
 from segments.references import Wanted
 from segments.rules.check import check
-from segments.rules.explain import Denial, Explainer, Group, Leaf, Membership, Stored, nodes
+from segments.rules.explain import Denial, Explainer, Group, Leaf, Membership, Stored
 from segments.rules.reasons import closest
-from segments.rules.tree import All, Any, Condition, InSegment, Not, read_node
+from segments.rules.tree import All, Any, Condition, InSegment, Not, read_node, walk
 from segments.saving import drafts
 from segments.saving.drafts import Draft
 from tests.conftest import DEMO, Api
@@ -239,6 +240,17 @@ def test_every_node_is_met_or_not_and_says_so(shop, people):
         "country is one of DE, AT and (total is more than 5 or plan is pro) and "
         "(they have no plan or tags do not include any of vip, press (or they have none))"
     )
+
+
+@pytest.mark.parametrize("ordered", [reversed, lambda nodes: random.Random(7).sample(nodes, len(nodes))])
+def test_in_whatever_order_nodes_are_asked_about_nobody_is_blamed_for_another_condition(
+    shop, people, monkeypatch, ordered
+):
+    vips = segment(shop, "VIPs", Any((TAGGED, Not(PLANNED))))
+    rule = All((COUNTRY, Any((TOTAL, Not(PRO))), Not(All((PLANNED, Not(TAGGED)))), InSegment(vips.pk)))
+    explained = {name: explain_rule(shop, rule, person).as_json() for name, person in people.items()}
+    monkeypatch.setattr(explanations, "walk", lambda rule: ordered(list(walk(rule))))
+    assert {name: explain_rule(shop, rule, person).as_json() for name, person in people.items()} == explained
 
 
 def test_somebody_written_a_moment_ago_is_explained_as_they_are_now(shop, people):
@@ -486,15 +498,15 @@ def test_who_or_what_is_unknown_ends_the_command_with_2(shop, words):
 # --- random rules over random people -----------------------------------------------------------------------------
 
 
-def walk(rule, node):
+def beside(rule, node):
     """Each node of a rule beside its explanation."""
     yield rule, node
     match node:
         case Group(parts=parts):
             for part, below in zip(rule.rules, parts, strict=True):
-                yield from walk(part, below)
+                yield from beside(part, below)
         case Denial(part=below):
-            yield from walk(rule.rule, below)
+            yield from beside(rule.rule, below)
 
 
 def truth(rule, node, flipped):
@@ -535,12 +547,12 @@ def test_every_node_is_met_exactly_when_its_rule_finds_them(drawn, batch, seed):
     made = made_with_pins(workspace, drawn, ids)
     last, rule = made[-1]
     members = audience.of(last).ids()
-    finds = [audience.matching(workspace, each).ids() for each in nodes(rule)]
+    finds = {each.at: audience.matching(workspace, each.node).ids() for each in walk(rule)}
     for contact in {*seed.sample(ids[:60], 4), *ids[-len(batch) :]}:
         found = explanations.explain(workspace, Wanted(rule, last), contact)
         assert found.is_in == (contact in members)
-        pairs = list(walk(rule, found.rule))
-        assert [node.met for _, node in pairs] == [contact in ids for ids in finds]
+        pairs = list(beside(rule, found.rule))
+        assert [node.met for _, node in pairs] == [contact in finds[node.at] for _, node in pairs]
         assert all(node.words for _, node in pairs)
         assert json.dumps(found.as_json())
         assert list(lines(found, workspace.zone))
@@ -553,7 +565,7 @@ def leads_in(rule, found):
     """Whoever becomes what the sentence says is in."""
     assert bool(found.changes) == found.why.startswith("Would be in if ")
     if found.changes:
-        by_place = {node.at: each for each, node in walk(rule, found.rule)}
+        by_place = {node.at: each for each, node in beside(rule, found.rule)}
         assert not found.rule.met
         assert truth(rule, found.rule, [by_place[change.at] for change in found.changes])
 
@@ -563,8 +575,8 @@ FLAGGED = Schema({flag.property: custom_type(flag.property.partition(".")[2], ""
 
 
 def met_by(rule, flags):
-    """Of each node in its order, whether somebody with these flags meets it."""
-    return [holds(node, flags) for node in nodes(rule)]
+    """Of each node by its place, whether somebody with these flags meets it."""
+    return {each.at: holds(each.node, flags) for each in walk(rule)}
 
 
 def holds(rule, flags):
@@ -596,7 +608,7 @@ def rules_of_flags(draw):
 @settings(max_examples=300, deadline=None)
 @given(rule=rules_of_flags(), flags=st.sets(st.sampled_from([flag.property for flag in FLAGS])))
 def test_no_way_in_is_shorter_than_the_one_that_is_named(rule, flags):
-    root = Explainer(iter(met_by(rule, flags)), lambda type_: Stored(), {}).node(rule, check(rule, FLAGGED))
+    root = Explainer(met_by(rule, flags), lambda type_: Stored(), {}).node(check(rule, FLAGGED))
     if root.met:
         return
     ways = [set(way) for size in range(7) for way in itertools.combinations([flag.property for flag in FLAGS], size)]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from segments.rules.check import AllOf, AnyOf, check
+from segments.rules.check import check
 from segments.rules.logic import in_words, proof
-from segments.rules.tree import read_node
+from segments.rules.tree import All, Any, read_node
 from tests import oracle
 from tests.test_engine import DAYS, KINDS, MOMENTS, NODES, NUMBERS, PERSON, REFERENCES, SCHEMA, TEXTS, leaf, nodes
 
@@ -166,7 +166,7 @@ def test_of_no_person_is_it_otherwise(node, crowd):
 def test_what_is_said_to_bring_it_about_does_so_and_nothing_less_does(join, parts):
     found = proof(check(read_node({join: parts}, "rule"), SCHEMA))
     assume(found is not None and len(found.parts) > 1)
-    group = AnyOf if found.everyone else AllOf
+    group = Any if found.everyone else All
     assert proof(group(found.parts)).everyone == found.everyone
     for left_out in range(len(found.parts)):
         fewer = proof(group(found.parts[:left_out] + found.parts[left_out + 1 :]))

@@ -1,6 +1,6 @@
 """Answer what the rule builder asks about a rule while somebody edits it; nothing is ever saved here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import tzinfo
@@ -26,7 +26,7 @@ from contacts.schema import PropertyType, Schema
 from contacts.search_terms import meant
 from contacts.values import Kind, is_day, local_day, moment_of, span
 from segments.answers import choices, explanations, narrowing, preview, proofs
-from segments.answers.narrowing import Line
+from segments.answers.narrowing import Key, Line
 from segments.engine import audience
 from segments.engine.audience import Audience
 from segments.engine.listing import ONLY_PINNED
@@ -115,7 +115,7 @@ def count_people(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 
 def _counted(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
     rule = wanted.rule
-    parts = [] if rule is None else narrowing.wanted(rule)
+    parts = {} if rule is None else narrowing.asked(rule)
     found = _found(workspace, wanted, parts)
     told: dict[str, Any] = {"sentence": ONLY_PINNED, "lines": [], "proofs": []}
     if rule is not None:
@@ -136,12 +136,12 @@ class _Found:
 
     people: Audience
     everybody: Audience
-    parts: Sequence[Audience]
+    parts: dict[Key, Audience]
     before: Audience | None
 
 
-def _found(workspace: Workspace, wanted: Wanted, parts: Sequence[Rule]) -> _Found:
-    asked = [wanted, Wanted(All()), *map(Wanted, parts)]
+def _found(workspace: Workspace, wanted: Wanted, parts: Mapping[Key, Rule]) -> _Found:
+    asked = [wanted, Wanted(All()), *map(Wanted, parts.values())]
     saved = [] if wanted.segment is None else [Wanted(wanted.segment.tree, wanted.segment)]
     try:
         answers = iter(audience.several(workspace, [*asked, *saved]))
@@ -149,7 +149,7 @@ def _found(workspace: Workspace, wanted: Wanted, parts: Sequence[Rule]) -> _Foun
         if not saved:
             raise
         answers = iter(audience.several(workspace, asked))  # as it was saved nobody can read it any more
-    return _Found(next(answers), next(answers), [next(answers) for _ in parts], next(answers, None))
+    return _Found(next(answers), next(answers), {key: next(answers) for key in parts}, next(answers, None))
 
 
 def _told(rule: Checked, name_of: NameOf, people: Audience, lines: Sequence[Line]) -> dict[str, Any]:

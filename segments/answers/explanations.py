@@ -1,6 +1,6 @@
 """Explain why one person is in a segment or not: every node of its rule, the pins, and one sentence."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import tzinfo
 
 from contacts.columnar import person
@@ -15,8 +15,9 @@ from segments.engine.evaluation import evaluate
 from segments.models import Pin, Segment
 from segments.references import Wanted
 from segments.rules.check import check
-from segments.rules.explain import Explainer, Explanation, Pinned, Stored, nodes, stored
+from segments.rules.explain import Explainer, Explanation, Pinned, Stored, stored
 from segments.rules.reasons import closest, why
+from segments.rules.tree import walk
 from segments.rules.words import day_in_words
 from workspaces.models import Workspace
 from workspaces.moments import one_moment
@@ -40,13 +41,23 @@ def explain(workspace: Workspace, wanted: Wanted, contact_id: int) -> Explanatio
         needed = references.in_order(workspace, [wanted])
         rules = [*(Wanted(each.tree, each) for each in needed), wanted]
         # The engine is asked about every node; nothing here decides what is met.
-        asked = [each for rule in rules for each in (rule, *map(Wanted, nodes(rule.rule)))]
-        done = evaluate(workspace, asked, read=read)
+        asked = {key: each for place, rule in enumerate(rules) for key, each in _questions(place, rule).items()}
+        done = evaluate(workspace, list(asked.values()), read=read)
         if not done.reading.layers:
             return Explanation(*_names(wanted), False, IN_THE_TRASH, (), None, None)
         pins = _pins(contact_id, rules, done.now)
-    met = (bool(mask[0]) for (mask,) in done.masks)
+    met: list[dict[str, bool]] = [{} for _ in rules]
+    for (place, at), (mask,) in zip(asked, done.masks, strict=True):
+        met[place][at] = bool(mask[0])
     return _explained(rules, met, people[0], pins)
+
+
+_WITH_PINS = ""  # where the answer about a rule as a whole stands, beside those about its nodes
+
+
+def _questions(place: int, rule: Wanted) -> dict[tuple[int, str], Wanted]:
+    """By the place of the rule among several and that of the node in it."""
+    return {(place, _WITH_PINS): rule, **{(place, each.at): Wanted(each.node) for each in walk(rule.rule)}}
 
 
 def _pins(contact_id: int, rules: Collection[Wanted], now: int) -> dict[str, Pinned]:
@@ -63,9 +74,9 @@ def _pinned(pin: Pin, now: int) -> Pinned:
 
 
 def _explained(
-    rules: Collection[Wanted], met: Iterator[bool], someone: Person, pins: Mapping[str, Pinned]
+    rules: Sequence[Wanted], met: Sequence[Mapping[str, bool]], someone: Person, pins: Mapping[str, Pinned]
 ) -> Explanation:
-    """Of the last rule; those that it needs stand in front of it. `met`: each rule, and behind it each of its nodes."""
+    """Of the last rule; those that it needs stand in front of it. `met`: of each rule its nodes, by their places."""
     schema = someone.reading.schema
 
     def held(type_: PropertyType) -> Stored:
@@ -73,10 +84,10 @@ def _explained(
         return stored(type_.kind, text, is_known, schema.zone)
 
     explained: dict[str, Explanation] = {}
-    for wanted in rules:
-        is_in = next(met)
-        explainer = Explainer(met, held, explained)
-        root = explainer.node(wanted.rule, check(wanted.rule, schema)) if wanted.rule else None
+    for wanted, met_here in zip(rules, met, strict=True):
+        is_in = met_here[_WITH_PINS]
+        explainer = Explainer(met_here, held, explained)
+        root = explainer.node(check(wanted.rule, schema)) if wanted.rule else None
         pin = pins.get(wanted.segment.pk) if wanted.segment else None
         by_hand = pin is not None and pin.in_force
         changes = closest(root) if root and not root.met and not by_hand else ()

@@ -1,11 +1,10 @@
 """Follow people through a rule: how many come to each line of it, and how many meet it there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from segments.engine.audience import Audience
-from segments.rules.explain import nodes
-from segments.rules.tree import All, Any, Condition, Not, Rule
+from segments.rules.tree import ROOT, All, Any, Condition, Leaf, Not, Rule, walk
 
 
 @dataclass(frozen=True)
@@ -24,68 +23,49 @@ class Line:
     unknown: int = 0
 
 
-@dataclass(frozen=True)
-class _Measured:
-    rule: Rule
-    at: str
-    people: Audience
-    parts: tuple["_Measured", ...]
+# What a line is made of: who meets the node at a place ("node", "rule.all[0]"), who has a value ("known", "plan").
+Key = tuple[str, str]
 
 
-def wanted(rule: Rule) -> list[Rule]:
-    """What has to be evaluated, in one call of `several`, for `lines`: every node, then who has a value."""
-    return [*nodes(rule), *(Condition(name, "is_known") for name in _denied(rule))]
+def asked(rule: Rule) -> dict[Key, Rule]:
+    """What has to be evaluated, at one moment, for `lines`."""
+    nodes: dict[Key, Rule] = {("node", each.at): each.node for each in walk(rule)}
+    return nodes | {("known", name): Condition(name, "is_known") for name in _denied(rule)}
 
 
-def lines(rule: Rule, audiences: Sequence[Audience], everybody: Audience) -> list[Line]:
-    """Of all groups, outer ones first. `audiences` are those of `wanted`."""
-    people = iter(audiences)
-    measured = _measured(rule, "rule", people)
-    known = dict(zip(_denied(rule), people, strict=True))
-    top = [_line(measured, everybody, everybody.count, measured.people.count, known)]
-    return top + list(_inside(measured, everybody, known))
+def lines(rule: Rule, found: Mapping[Key, Audience], everybody: Audience) -> list[Line]:
+    """Of all groups, outer ones first. `found`: who meets each of `asked`."""
+    top = _line(rule, ROOT, everybody, everybody.count, found["node", ROOT].count, found)
+    return [top, *_inside(rule, ROOT, everybody, found)]
 
 
 def _denied(rule: Rule) -> list[str]:
     """The properties of which a value is denied somewhere."""
-    found = (node.rule for node in nodes(rule) if isinstance(node, Not) and isinstance(node.rule, Condition))
+    nodes = (each.node for each in walk(rule))
+    found = (node.rule for node in nodes if isinstance(node, Not) and isinstance(node.rule, Condition))
     return list(dict.fromkeys(each.property for each in found if each.operator != "is_known"))
 
 
-def _measured(rule: Rule, at: str, people: Iterator[Audience]) -> _Measured:
-    who = next(people)
-    match rule:
-        case All(rules) | Any(rules):
-            joiner = "all" if isinstance(rule, All) else "any"
-            parts = tuple(_measured(part, f"{at}.{joiner}[{place}]", people) for place, part in enumerate(rules))
-            return _Measured(rule, at, who, parts)
-        case Not(part):
-            return _Measured(rule, at, who, (_measured(part, f"{at}.not", people),))
-    return _Measured(rule, at, who, ())
-
-
-Known = dict[str, Audience]  # who has a value for a property
-
-
-def _inside(group: _Measured, coming: Audience, known: Known) -> Iterator[Line]:
+def _inside(group: Rule, at: str, coming: Audience, found: Mapping[Key, Audience]) -> Iterator[Line]:
     """The lines of a group that these people come to."""
+    if isinstance(group, Leaf):
+        return
     reached, waiting = coming.count, coming
-    for part in group.parts:
-        if isinstance(group.rule, Any):
-            left = waiting - part.people
-            yield _line(part, waiting, reached, reached - left.count, known)
-        elif isinstance(group.rule, All):
-            left = waiting & part.people
-            yield _line(part, waiting, reached, left.count, known)
-        else:
-            left = waiting
-        yield from _inside(part, waiting, known)
+    for place, part in group.parts.items():
+        here, left = f"{at}.{place}", waiting
+        if isinstance(group, Any):
+            left = waiting - found["node", here]
+            yield _line(part, here, waiting, reached, reached - left.count, found)
+        elif isinstance(group, All):
+            left = waiting & found["node", here]
+            yield _line(part, here, waiting, reached, left.count, found)
+        yield from _inside(part, here, waiting, found)
         waiting = left
 
 
-def _line(part: _Measured, coming: Audience, reached: int, met: int, known: Known) -> Line:
+def _line(part: Rule, at: str, coming: Audience, reached: int, met: int, found: Mapping[Key, Audience]) -> Line:
     unknown = 0
-    match part.rule:
+    match part:
         case Not(Condition(property, operator)) if operator != "is_known":
-            unknown = (coming - known[property]).count
-    return Line(part.at, reached, met, part.people.count, unknown)
+            unknown = (coming - found["known", property]).count
+    return Line(at, reached, met, found["node", at].count, unknown)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from segments.answers.narrowing import Line
 from segments.rules import logic
-from segments.rules.check import AllOf, AnyOf, Checked, NotOf
+from segments.rules.check import Checked
+from segments.rules.tree import ROOT, All, Any, Leaf, Not
 from segments.rules.words import NameOf
 
 
@@ -24,7 +25,7 @@ def proofs(rule: Checked, lines: Iterable[Line], everybody: int, name_of: NameOf
     sure = {line.at for line in lines if line.alone in (0, everybody)}
     return [
         Proved(at, found.everyone, logic.in_words(found, name_of), _differs(_otherwise(group)))
-        for at, group, found in _proved(rule, "rule", sure)
+        for at, group, found in _proved(rule, ROOT, sure)
     ]
 
 
@@ -33,31 +34,25 @@ def _proved(rule: Checked, at: str, sure: set[str]) -> Iterator[tuple[str, Check
     if found:
         yield at, rule, found
         return
-    for place, part in _parts(rule):
+    for place, part in _parts(rule).items():
         yield from _proved(part, f"{at}.{place}", sure)
 
 
-def _parts(rule: Checked) -> Iterator[tuple[str, Checked]]:
-    match rule:
-        case NotOf(AllOf() | AnyOf() as group):  # which has been looked at as what it denies
-            yield from ((f"not.{place}", part) for place, part in _parts(group))
-        case NotOf(part):
-            yield "not", part
-        case AllOf(rules):
-            yield from ((f"all[{place}]", part) for place, part in enumerate(rules))
-        case AnyOf(rules):
-            yield from ((f"any[{place}]", part) for place, part in enumerate(rules))
+def _parts(rule: Checked) -> dict[str, Checked]:
+    if isinstance(rule, Leaf):
+        return {}
+    if isinstance(rule, Not) and isinstance(rule.rule, All | Any):  # which has been looked at as what it denies
+        return {f"not.{place}": part for place, part in rule.rule.parts.items()}
+    return rule.parts
 
 
 def _otherwise(rule: Checked) -> Checked | None:
     match rule:
-        case NotOf(part):
+        case Not(part):
             other = _otherwise(part)
-            return other and NotOf(other)
-        case AllOf(rules):
-            return AnyOf(rules)
-        case AnyOf(rules):
-            return AllOf(rules)
+            return other and Not(other)
+        case All(rules) | Any(rules):
+            return rule.opposite(rules)
     return None
 
 

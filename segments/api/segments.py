@@ -29,7 +29,7 @@ from segments.growth.charts import SPAN
 from segments.models import Segment, Source
 from segments.references import Wanted
 from segments.rules.check import check, no_property
-from segments.rules.tree import All, Rule, denials, read_node
+from segments.rules.tree import All, Rule, read_node, signed_conditions
 from segments.rules.tree import read as read_tree
 from segments.saving import drafts
 from segments.saving.drafts import By, Draft
@@ -319,6 +319,6 @@ def _warnings(draft: Draft) -> list[str]:
     return [
         f"nobody has {condition.property.removeprefix(CUSTOM)} yet: this condition lets "
         f"{'everyone' if denied else 'nobody'} through ({condition.at})"
-        for condition, denied in denials(draft.rule)
+        for condition, denied in signed_conditions(draft.rule)
         if condition.property.removeprefix(CUSTOM) in draft.declares
     ]

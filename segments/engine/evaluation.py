@@ -16,9 +16,9 @@ from contacts.values import Kind, moment_of
 from segments import references
 from segments.models import Pin, PinKind, Segment
 from segments.references import Wanted
-from segments.rules.check import Checked, Member, Test, check, tests
+from segments.rules.check import Checked, Test, check, tests
 from segments.rules.expression import condition, joined
-from segments.rules.tree import Rule, conditions
+from segments.rules.tree import InSegment, Rule, conditions
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
@@ -124,8 +124,8 @@ def _masks(layer: Layer, helpers: Mapping[str, _Members], wanted: Sequence[_Memb
     def nobody() -> pl.Series:
         return pl.repeat(False, len(layer.frame), eager=True)
 
-    def met(part: Test | Member) -> pl.Series:
-        return masks[places[part.segment]] if isinstance(part, Member) else answers[part]
+    def met(part: Test | InSegment) -> pl.Series:
+        return masks[places[part.segment]] if isinstance(part, InSegment) else answers[part]
 
     for batch in _batches([*helpers.values(), *wanted], most_tests=8 * MASK_BYTES // max(1, len(layer.frame))):
         answers.clear()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any as Json
+from typing import TypeAlias
 
 from contacts.schema import PropertyType, Schema
 from contacts.values import (
@@ -22,87 +23,51 @@ from contacts.values import (
     span,
 )
 from segments.rules.operators import OPERATORS, UNITS, Operator, Takes, operators_for
-from segments.rules.tree import All, Any, Condition, InSegment, Not, Rule, thawed
+from segments.rules.tree import Any, Condition, InSegment, Leaf, Rule, Tree, replaced, thawed, walk
 from workspaces.problems import Invalid, Problem, listed
 
 LONGEST_PERIOD = 10_000 * 366 * UNITS["days"]
 
 
 @dataclass(frozen=True)
-class Test:
+class Test(Leaf):
     """A checked condition.
 
     `values` are folded texts, floats, booleans, half-open ranges of milliseconds (dates) or one number of
-    milliseconds (periods); `shown` the same as people wrote them.
+    milliseconds (periods); `shown` the same as people wrote them. Equal tests are met by the same people.
     """
 
     property: PropertyType
     operator: Operator
     values: tuple[Json, ...]
     shown: tuple[str, ...]
+    condition: Condition = field(compare=False, repr=False)  # of which it was made
 
 
-@dataclass(frozen=True)
-class AllOf:
-    rules: tuple[Checked, ...]
-
-
-@dataclass(frozen=True)
-class AnyOf:
-    rules: tuple[Checked, ...]
-
-
-@dataclass(frozen=True)
-class NotOf:
-    rule: Checked
-
-
-@dataclass(frozen=True)
-class Member:
-    """Being in another segment."""
-
-    segment: str
-
-
-Checked = Test | AllOf | AnyOf | NotOf | Member
+Checked: TypeAlias = Tree[Test | InSegment]
 
 
 def check(rule: Rule, schema: Schema) -> Checked:
-    """The rule with its types settled. Raises Invalid naming every problem."""
+    """The rule with its types settled, each node in its place. Raises Invalid naming every problem."""
     problems: list[Problem] = []
-    checked = _check(rule, schema, problems)
+
+    def checked(leaf: Condition | InSegment) -> Checked:
+        if isinstance(leaf, InSegment):
+            return leaf
+        try:
+            return _test(leaf, schema)
+        except Invalid as error:
+            problems.extend(error.problems)
+            return Any()
+
+    found = replaced(rule, checked)
     if problems:
         raise Invalid(problems)
-    return checked
+    return found
 
 
 def tests(rule: Checked) -> Iterator[Test]:
-    match rule:
-        case Test():
-            yield rule
-        case AllOf(rules) | AnyOf(rules):
-            for part in rules:
-                yield from tests(part)
-        case NotOf(part):
-            yield from tests(part)
-
-
-def _check(rule: Rule, schema: Schema, problems: list[Problem]) -> Checked:
-    match rule:
-        case All(rules):
-            return AllOf(tuple(_check(part, schema, problems) for part in rules))
-        case Any(rules):
-            return AnyOf(tuple(_check(part, schema, problems) for part in rules))
-        case Not(part):
-            return NotOf(_check(part, schema, problems))
-        case InSegment(segment):
-            return Member(segment)
-        case Condition():
-            try:
-                return _test(rule, schema)
-            except Invalid as error:
-                problems += error.problems
-                return AnyOf(())
+    return (each.node for each in walk(rule) if isinstance(each.node, Test))
 
 
 def _test(condition: Condition, schema: Schema) -> Test:
@@ -116,7 +81,7 @@ def _test(condition: Condition, schema: Schema) -> Test:
         values, shown = _values(operator, type_, thawed(condition.value), schema.zone)
     except Refused as error:
         raise _problem(condition, "value", f"{type_.label}: {error}") from None
-    return Test(type_, operator, values, shown)
+    return Test(type_, operator, values, shown, condition)
 
 
 def find_property(schema: Schema, reference: str, path: str = "property") -> PropertyType:

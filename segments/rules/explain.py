@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any as Json
@@ -11,8 +11,8 @@ import orjson
 
 from contacts.schema import PropertyType
 from contacts.values import Kind, as_number, is_day, is_missing, iso, span
-from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test
-from segments.rules.tree import All, Any, Condition, InSegment, Not, Rule, thawed
+from segments.rules.check import Checked, Test
+from segments.rules.tree import ROOT, All, Any, Branch, InSegment, Not, thawed
 from segments.rules.words import PERSON, clause, date_in_words, moment_in_words, quoted, quoted_all
 
 LONGEST_SHOWN = 200
@@ -34,19 +34,18 @@ class Leaf:
     at: str  # where the node stands in the rule, like rule.all[0].not
     met: bool
     words: str
-    condition: Condition
     test: Test
     stored: Stored
 
     def as_json(self, shown: set[str]) -> dict[str, Json]:
-        wanted = {} if self.condition.value is None else {"value": thawed(self.condition.value)}
+        condition = self.test.condition
         return {
             "met": self.met,
             "words": self.words,
-            "property": self.condition.property,
+            "property": condition.property,
             "label": self.test.property.label,
-            "operator": self.condition.operator,
-            **wanted,
+            "operator": condition.operator,
+            **({} if condition.value is None else {"value": thawed(condition.value)}),
             "stored": self.stored.value,
             **({} if self.stored.fits else {"fits": False}),
         }
@@ -82,7 +81,7 @@ class Membership:
     at: str
     met: bool
     words: str
-    member: Member
+    member: InSegment
     explanation: Explanation
 
     def as_json(self, shown: set[str]) -> dict[str, Json]:
@@ -154,42 +153,28 @@ class Explanation:
 # --- making the tree -----------------------------------------------------------------------------------------------
 
 
-def nodes(rule: Rule | None) -> Iterator[Rule]:
-    """A rule and all that is in it, each node in front of its parts."""
-    if rule is None:
-        return
-    yield rule
-    match rule:
-        case All(rules) | Any(rules):
-            for part in rules:
-                yield from nodes(part)
-        case Not(part):
-            yield from nodes(part)
-
-
 @dataclass(frozen=True)
 class Explainer:
-    """`met`: of each of `nodes`, in their order, whether the person meets it, as the engine says."""
+    """`met`: of each node of a rule, by its place, whether the person meets it, as the engine says."""
 
-    met: Iterator[bool]
+    met: Mapping[str, bool]
     stored: Callable[[PropertyType], Stored]
     segments: Mapping[str, Explanation]
 
-    def node(self, rule: Rule, checked: Checked, at: str = "rule") -> Node:
-        met, words = next(self.met), clause(checked, PERSON, self.name)
-        match rule, checked:
-            case Condition(), Test():
-                return Leaf(at, met, words, rule, checked, self.stored(checked.property))
-            case InSegment(), Member():
-                return Membership(at, met, words, checked, self.segments[checked.segment])
-            case Not(part), NotOf(inner):
-                return Denial(at, met, words, self.node(part, inner, f"{at}.not"))
-            case (All(rules), AllOf(parts)) | (Any(rules), AnyOf(parts)):
-                joiner = "all" if isinstance(rule, All) else "any"
-                pairs = enumerate(zip(rules, parts, strict=True))
-                below = tuple(self.node(*pair, f"{at}.{joiner}[{place}]") for place, pair in pairs)
-                return Group(at, met, words, joiner, below)
-        raise AssertionError(rule)
+    def node(self, rule: Checked, at: str = ROOT) -> Node:
+        met, words = self.met[at], clause(rule, PERSON, self.name)
+        match rule:
+            case Test(property):
+                return Leaf(at, met, words, rule, self.stored(property))
+            case InSegment(segment):
+                return Membership(at, met, words, rule, self.segments[segment])
+            case Not():
+                return Denial(at, met, words, *self.parts(rule, at))
+            case All() | Any():
+                return Group(at, met, words, rule.word, self.parts(rule, at))
+
+    def parts(self, branch: Branch[Test | InSegment], at: str) -> tuple[Node, ...]:
+        return tuple(self.node(part, f"{at}.{place}") for place, part in branch.parts.items())
 
     def name(self, segment: str) -> str:
         return self.segments[segment].name

@@ -7,33 +7,31 @@ false or null for all others. Null is to be made false before anything is joined
 import functools
 import operator
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any as Value
+from typing import TypeVar
 
 import narwhals as nw
 
 from contacts.values import Kind
-from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test
+from segments.rules.check import Checked, Test
+from segments.rules.tree import All, Any, Branch, InSegment, Not, folded
 
 Met = TypeVar("Met")  # who meets a rule: an expression, or a mask
 
 
-def joined(rule: Checked, met: Callable[[Test | Member], Met], nobody: Callable[[], Met]) -> Met:
+def joined(rule: Checked, met: Callable[[Test | InSegment], Met], nobody: Callable[[], Met]) -> Met:
     """`met` says who meets a condition, or is in another segment; &, | and ~ join that as what it stands for."""
-    match rule:
-        case Test() | Member():
-            return met(rule)
-        case AllOf(()):
-            return _not(nobody())
-        case AnyOf(()):
-            return nobody()
-        case AllOf((part,)) | AnyOf((part,)):
-            return joined(part, met, nobody)
-        case AllOf(rules):
-            return functools.reduce(operator.and_, [joined(part, met, nobody) for part in rules])
-        case AnyOf(rules):
-            return functools.reduce(operator.or_, [joined(part, met, nobody) for part in rules])
-        case NotOf(part):
-            return _not(joined(part, met, nobody))
+
+    def join(branch: Branch[Test | InSegment], parts: list[Met]) -> Met:
+        match branch:
+            case Not():
+                return _not(parts[0])
+            case All():
+                return functools.reduce(operator.and_, parts) if parts else _not(nobody())
+            case Any():
+                return functools.reduce(operator.or_, parts) if parts else nobody()
+
+    return folded(rule, met, join)
 
 
 def _not(met: Met) -> Met:
@@ -53,10 +51,10 @@ def condition(test: Test, now: int) -> nw.Expr:
     return table[test.operator.name](column, test.values)
 
 
-Compare = Callable[[nw.Expr, tuple[Any, ...]], nw.Expr]
+Compare = Callable[[nw.Expr, tuple[Value, ...]], nw.Expr]
 
 
-def _either(compare: Callable[[nw.Expr, Any], nw.Expr]) -> Compare:
+def _either(compare: Callable[[nw.Expr, Value], nw.Expr]) -> Compare:
     """Several values mean any of them."""
     return lambda column, values: nw.any_horizontal(*(compare(column, value) for value in values), ignore_nulls=False)
 

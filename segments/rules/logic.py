@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any as Json
 
 from contacts.values import Kind
-from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test, tests
+from segments.rules.check import Checked, Test, tests
 from segments.rules.expression import DATE_RANGES, Range
 from segments.rules.operators import Takes
+from segments.rules.tree import All, Any, InSegment, Not
 from segments.rules.words import PERSON, NameOf, clause, label, quoted, simplified
 from workspaces.problems import listed
 
@@ -37,7 +38,7 @@ def proof(rule: Checked) -> Proof | None:
     for everyone in (False, True):  # what everyone meets is what nobody can fail to
         plain = simplified(rule, everyone)
         if cells.exclude(plain):
-            parts = _core(cells, plain.rules) if isinstance(plain, AllOf) else (plain,)
+            parts = _core(cells, plain.rules) if isinstance(plain, All) else (plain,)
             return Proof(everyone, tuple(simplified(part, everyone) for part in parts))
     return None
 
@@ -45,10 +46,10 @@ def proof(rule: Checked) -> Proof | None:
 def _core(cells: _Cells, parts: Sequence[Checked]) -> tuple[Checked, ...]:
     """Parts that nobody can meet together, while somebody may meet them without any one of them."""
     found: tuple[Checked, ...] = ()
-    while not cells.exclude(AllOf(found)):
+    while not cells.exclude(All(found)):
         # The last of the shortest prefix that excludes everybody has a share in it; what is behind it has none.
         lengths, tried = range(len(parts) + 1), found
-        end = bisect_left(lengths, True, key=lambda length: cells.exclude(AllOf((*parts[:length], *tried))))
+        end = bisect_left(lengths, True, key=lambda length: cells.exclude(All((*parts[:length], *tried))))
         found, parts = (parts[end - 1], *found), parts[: end - 1]
     return found
 
@@ -74,7 +75,7 @@ def _count(number: int) -> str:
 
 def _one_value_each(parts: Sequence[Checked], *, denied: bool) -> list[str]:
     """Like "plan pro", where every part is about one value of the same property; else nothing."""
-    tested = [part.rule if isinstance(part, NotOf) else part for part in parts if isinstance(part, NotOf) == denied]
+    tested = [part.rule if isinstance(part, Not) else part for part in parts if isinstance(part, Not) == denied]
     about = [test for test in tested if isinstance(test, Test) and test.operator.name == "is" and len(test.values) == 1]
     if len(about) < max(len(parts), 2) or len({test.property for test in about}) > 1:
         return []
@@ -108,9 +109,9 @@ class _Cells:
     def exclude(self, rule: Checked, held: Allowed = {}) -> bool:  # noqa: B006  # is never changed
         """Whether nobody within `held` can meet a simplified rule."""
         match rule:
-            case AnyOf(rules):
+            case Any(rules):
                 return all(self.exclude(part, held) for part in rules)
-            case AllOf(rules):
+            case All(rules):
                 for part in rules:
                     held = _both(held, self._spanned(part))
                 if not all(held.values()) or _is_denied_itself(rules):
@@ -121,23 +122,23 @@ class _Cells:
     def _spanned(self, rule: Checked) -> Allowed:
         """What is allowed at most by a rule."""
         match rule:
-            case AllOf(rules):
+            case All(rules):
                 allowed: Allowed = {}
                 for part in rules:
                     allowed = _both(allowed, self._spanned(part))
                 return allowed
-            case AnyOf(rules):
+            case Any(rules):
                 return _either([self._spanned(part) for part in rules])
         return _either(self._ways(rule))
 
     def _ways(self, rule: Checked) -> list[Allowed]:
         """The ways of meeting a condition or its denial: each is what it allows of several variables together."""
         match rule:
-            case NotOf(Member(segment)):
+            case Not(InSegment(segment)):
                 return [{("segment", segment): _NO}]
-            case Member(segment):
+            case InSegment(segment):
                 return [{("segment", segment): _YES}]
-            case NotOf(Test() as test):
+            case Not(Test() as test):
                 return self._tested(test, denied=True)
             case Test():
                 return self._tested(rule, denied=False)
@@ -204,8 +205,8 @@ def _joined(any_is_enough: bool, denied: bool, ways: list[Allowed]) -> list[Allo
 def _is_denied_itself(rules: Sequence[Checked]) -> bool:
     """Whether a group and its very denial are among these."""
     parts = set(rules)
-    denials = (simplified(part, True) for part in rules if isinstance(part, AnyOf))
-    return any(isinstance(denial, AllOf) and parts.issuperset(denial.rules) for denial in denials)
+    denials = (simplified(part, True) for part in rules if isinstance(part, Any))
+    return any(isinstance(denial, All) and parts.issuperset(denial.rules) for denial in denials)
 
 
 # --- kinds ---------------------------------------------------------------------------------------------------------

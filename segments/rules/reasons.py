@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from contacts.values import Kind
-from segments.rules.check import Member, Test
+from segments.rules.check import Test
 from segments.rules.explain import Change, Denial, Group, Leaf, Membership, Node, Pinned
 from segments.rules.operators import OPERATORS
+from segments.rules.tree import InSegment
 from segments.rules.words import MIGHT_BE, PLAINLY, Voice, label, said
 
 MOST_WAYS = 8  # that are kept while looking for the shortest one
@@ -85,7 +86,7 @@ def _said(fact: Fact, met: bool, voice: Voice) -> str:
     return said(_key(fact), met, voice, lambda _: fact.explanation.name if isinstance(fact, Membership) else "")
 
 
-def _key(fact: Fact) -> Test | Member:
+def _key(fact: Fact) -> Test | InSegment:
     """What two facts have in common that cannot be one without the other."""
     return fact.test if isinstance(fact, Leaf) else fact.member
 
@@ -104,7 +105,7 @@ def closest(rule: Node) -> tuple[Change, ...]:
     everything = list(_all_facts(rule))
     for way in _ways(rule, True):
         if _leads_in(rule, way, everything):
-            distinct: dict[Test | Member, Fact] = {}
+            distinct: dict[Test | InSegment, Fact] = {}
             for fact in way:
                 distinct.setdefault(_key(fact), fact)
             return tuple(
@@ -151,7 +152,7 @@ def _leads_in(rule: Node, way: Way, everything: Iterable[Fact]) -> bool:
     return _holds(rule, truth)
 
 
-def _holds(node: Node, truth: Mapping[Test | Member, bool]) -> bool:
+def _holds(node: Node, truth: Mapping[Test | InSegment, bool]) -> bool:
     match node:
         case Denial():
             return not _holds(node.part, truth)
@@ -174,9 +175,9 @@ def _all_facts(node: Node) -> Iterator[Fact]:
 # --- what cannot be so at once -------------------------------------------------------------------------------------
 
 
-def _exclude(one: Test | Member, met: bool, other: Test | Member, other_met: bool) -> bool:
+def _exclude(one: Test | InSegment, met: bool, other: Test | InSegment, other_met: bool) -> bool:
     """Whether no person can be so in both. Where this is not known they are taken to go together."""
-    if isinstance(one, Member) or isinstance(other, Member):
+    if isinstance(one, InSegment) or isinstance(other, InSegment):
         return one == other and met != other_met
     if one.property.reference != other.property.reference or not (met or other_met):
         return False  # whoever has no value meets neither

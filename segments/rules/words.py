@@ -1,12 +1,14 @@
 """Say a checked rule as an English sentence that is true, also of people with nothing set."""
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
 from contacts.values import Kind, iso, moment_of
-from segments.rules.check import AllOf, AnyOf, Checked, Member, NotOf, Test
+from segments.rules.check import Checked, Test
 from segments.rules.operators import Takes
+from segments.rules.tree import All, Any, InSegment, Leaf, Not
 from workspaces.problems import listed
 
 NameOf = Callable[[str], str]
@@ -43,7 +45,8 @@ def clause(rule: Checked, voice: Voice, segment_name: NameOf) -> str:
     return _CONSTANTS[plain] if plain in _CONSTANTS else _joined(plain, voice, segment_name)
 
 
-_EVERYONE, _NOBODY = AllOf(()), AnyOf(())
+_EVERYONE: Checked = All()
+_NOBODY: Checked = Any()
 _CONSTANTS: dict[Checked, str] = {_EVERYONE: "everyone", _NOBODY: "nobody"}
 
 
@@ -53,44 +56,46 @@ def simplified(rule: Checked, denied: bool = False) -> Checked:
     A denied group would need a remark on what becomes of people without a value; a denied condition says it itself.
     """
     match rule:
-        case NotOf(part):
+        case Not(part):
             return simplified(part, not denied)
-        case AllOf(rules) | AnyOf(rules):
-            join = AllOf if isinstance(rule, AllOf) != denied else AnyOf
-            return _grouped(join, [simplified(part, denied) for part in rules])
-    return NotOf(rule) if denied else rule
+        case All(rules) | Any(rules):
+            parts = [simplified(part, denied) for part in rules]
+            return _flat(rule.opposite(parts) if denied else rule.of(parts))
+    return Not(rule) if denied else rule
 
 
-def _grouped(join: type[AllOf] | type[AnyOf], parts: Sequence[Checked]) -> Checked:
-    decisive = _NOBODY if join is AllOf else _EVERYONE
-    if decisive in parts:
+def _flat(group: All[Test | InSegment] | Any[Test | InSegment]) -> Checked:
+    decisive = _NOBODY if isinstance(group, All) else _EVERYONE
+    if decisive in group.rules:
         return decisive
-    flat = dict.fromkeys(inner for part in parts for inner in (part.rules if isinstance(part, join) else (part,)))
-    return next(iter(flat)) if len(flat) == 1 else join(tuple(flat))
+    inner = (part.rules if isinstance(part, type(group)) else (part,) for part in group.rules)
+    distinct = dict.fromkeys(itertools.chain.from_iterable(inner))
+    return next(iter(distinct)) if len(distinct) == 1 else group.of(distinct)
 
 
 def _joined(rule: Checked, voice: Voice, name: NameOf) -> str:
     match rule:
-        case NotOf(part):
+        case Not(part):
+            assert isinstance(part, Leaf)  # as simplified leaves it
             return said(part, False, voice, name)
-        case AllOf(rules):
+        case All(rules):
             return " and ".join(_bracketed(part, voice, name) for part in rules)
-        case AnyOf(rules):
+        case Any(rules):
             return " or ".join(_bracketed(part, voice, name) for part in rules)
-    return said(rule, True, voice, name)
+        case Test() | InSegment():
+            return said(rule, True, voice, name)
 
 
 def _bracketed(rule: Checked, voice: Voice, name: NameOf) -> str:
     """Brackets wherever "and" and "or" could be read two ways."""
     words = _joined(rule, voice, name)
-    return f"({words})" if isinstance(rule, AllOf | AnyOf) else words
+    return f"({words})" if isinstance(rule, All | Any) else words
 
 
-def said(rule: Checked, met: bool, voice: Voice, name: NameOf) -> str:
+def said(rule: Test | InSegment, met: bool, voice: Voice, name: NameOf) -> str:
     """A condition, or the denial of it; the same of being in another segment."""
-    if isinstance(rule, Member):
+    if isinstance(rule, InSegment):
         return f"{voice.who} {voice.are} {'' if met else 'not '}in {quoted(name(rule.segment))}"
-    assert isinstance(rule, Test)
     operator, name_of_it = rule.operator, label(rule)
     if voice.might_be:
         words = operator.would if met else operator.would_not

@@ -354,7 +354,7 @@ def _delete_row(workspace: Workspace, reference: str) -> None:
 
 
 def _renamed(rule: Rule, old: str, new: str) -> Rule:
-    return tree.replaced(rule, lambda each: replace(each, property=new) if each.property == old else each)
+    return tree.with_conditions(rule, lambda each: replace(each, property=new) if each.property == old else each)
 
 
 def _delete_segments(segments: Iterable[Broken]) -> None:

@@ -86,7 +86,7 @@ def _rewrite_rules(workspace: Workspace, old: str, label: str, by: By) -> None:
     for segment in workspace.segments.live().filter(rule__isnull=False):
         rule = segment.tree
         assert rule is not None  # _check_free has refused where one cannot be read
-        if (new := tree.replaced(rule, relabelled)) != rule:
+        if (new := tree.with_conditions(rule, relabelled)) != rule:
             segment.rule = tree.write(new)
             changed.append(segment)
     save_rules(changed, by)
