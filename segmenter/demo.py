@@ -15,10 +15,10 @@ from contacts import properties
 from contacts.columnar.refresh import refresh
 from contacts.models import Contact
 from contacts.values import Kind, iso, milliseconds
+from segments.dialects.draft import Draft
 from segments.rules.tree import All, Condition, InSegment, Not, Rule, replaced
 from segments.rules.tree import Any as AnyOf
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from workspaces.models import ApiKey, Member, Role, Scope, Workspace
 
 WORKSPACE_ID = "6660175570fbd8a9c22bedfb"

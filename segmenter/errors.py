@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from contacts.columnar.busy import BUSY, SnapshotBusy
 from segments.dialects import segmenter, swipeone, tiledesk
+from segments.dialects.dialect import Dialect
 from workspaces.logins import TooManyLogins
 from workspaces.problems import Conflict, Invalid, Problem, shortened
 
@@ -35,7 +36,7 @@ def answer(error: Exception, context: dict[str, Any]) -> HttpResponseBase:
     """REST framework's exception handler: the body is written by the dialect of the view."""
     view = context["view"]
     status, code, message, problems, headers = _told(error, view, context["request"])
-    dialect = getattr(view, "dialect", None) or swipeone
+    dialect: Dialect = getattr(view, "dialect", None) or swipeone
     body = dialect.write_error(status, code, message, shortened(problems))
     if isinstance(body, str):
         return HttpResponse(body, status=status, content_type="text/plain", headers=headers)
@@ -75,7 +76,7 @@ def _told(error: Exception, view: Any, request: Request) -> Told:
 
 
 # The dialect of an address for which there is no view, by how it begins.
-_BASES = [
+_BASES: list[tuple[re.Pattern[str], Dialect]] = [
     (re.compile(r"/api/segments/?$"), segmenter),
     (re.compile(r"/api(/|$)"), swipeone),
     (re.compile(r"/(v[123]|auth|projects|[0-9a-f]{24})(/|$)"), tiledesk),

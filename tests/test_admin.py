@@ -21,12 +21,13 @@ from contacts.importing.importjobs import Options
 from contacts.models import Contact, ImportJob, Property, SubstitutionTag
 from contacts.values import Kind
 from contacts.writing import upserts
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.models import Pin, PinKind, Segment, rewrite_pins
 from segments.rules import tree
 from segments.rules.tree import InSegment
 from segments.saving import drafts
-from segments.saving.drafts import By, Draft
+from segments.saving.versions import By
 from tests.people import add, custom, declare
 from workspaces.admin.scope import Scoped
 from workspaces.models import ApiKey, Member, Role, Workspace

@@ -20,11 +20,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.models import Segment
 from segments.rules import tree
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.people import add, declare
 from workspaces.models import Member, Role
 

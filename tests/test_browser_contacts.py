@@ -4,10 +4,10 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.models import Segment
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.people import add
 from tests.test_browser import OLD, PRO, ana, axe, chromium, make, people, pytestmark  # noqa: F401
 

@@ -8,12 +8,12 @@ from django.contrib.auth.models import User
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from segments.dialects.draft import Draft
 from segments.models import Source
 from segments.rules import tree
 from segments.saving import drafts, pins
-from segments.saving.drafts import By as Saver
-from segments.saving.drafts import Draft
 from segments.saving.pins import Wish
+from segments.saving.versions import By as Saver
 from tests.test_browser import OLD, PRO, WANTED, ana, axe, chromium, edit, make, people, pytestmark  # noqa: F401
 
 SIZES = [(1440, False), (1440, True), (390, False), (390, True), (320, False)]

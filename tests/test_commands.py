@@ -17,9 +17,9 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
+from segments.dialects.draft import Draft
 from segments.rules.tree import All, InSegment, Not
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey, Member, Workspace
 

@@ -13,11 +13,11 @@ from contacts.columnar.busy import SnapshotBusy
 from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Status
 from segments.admin import contact_list
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.models import PinKind
 from segments.rules.tree import All
 from segments.saving import drafts, pins
-from segments.saving.drafts import Draft
 from segments.saving.pins import Wish
 from tests import test_admin
 from tests.people import add, custom, declare

@@ -10,8 +10,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from segments.dialects.draft import Draft
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.callers import join
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey, Role

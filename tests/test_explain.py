@@ -19,6 +19,7 @@ from contacts.models import Contact, SubstitutionTag, contact_id, wire_id
 from contacts.schema import Schema, custom_type
 from contacts.values import Kind
 from segments.answers import explanations
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.management.commands.explain_segment import lines
 from segments.models import Pin, Segment, rewrite_pins
@@ -28,7 +29,6 @@ from segments.rules.explain import Denial, Explainer, Group, Leaf, Membership, S
 from segments.rules.reasons import closest
 from segments.rules.tree import All, Any, Condition, InSegment, Not, read_node, walk
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.conftest import DEMO, Api
 from tests.people import add, custom, declare
 from tests.test_engine import CROWD, PERSON, SEGMENT, insert, naming, workspace_with_properties

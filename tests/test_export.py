@@ -18,12 +18,12 @@ from contacts.columnar.refresh import refresh
 from contacts.importing.imports import import_contacts
 from contacts.models import Contact, Property, SubstitutionTag
 from contacts.values import Kind, Refused, as_phone, stored
+from segments.dialects.draft import Draft
 from segments.engine import exports
 from segments.models import Pin, rewrite_pins
 from segments.references import Wanted
 from segments.rules.tree import All, Not
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.conftest import DEMO, Api
 from tests.people import add, custom, declare
 from tests.test_protocol import Elsewhere

@@ -17,12 +17,12 @@ from contacts.columnar import catalogue, columns
 from contacts.columnar.refresh import refresh
 from contacts.importing import uploads
 from contacts.models import Contact, ImportRejects, SnapshotColumn, SubstitutionTag
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.growth import history
 from segments.models import Pin, PinKind, Segment
 from segments.rules.tree import All, Not, write_node
 from segments.saving import drafts, pins
-from segments.saving.drafts import Draft
 from segments.saving.pins import Wish
 from segments.upkeep import forgetting
 from tests.conftest import Api

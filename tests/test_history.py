@@ -24,6 +24,7 @@ from contacts import worker
 from contacts.columnar.refresh import refresh
 from contacts.models import Contact
 from contacts.values import milliseconds
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.growth import charts, history
 from segments.growth.charts import Day
@@ -31,7 +32,6 @@ from segments.growth.recorder import Recorder
 from segments.models import Segment, SegmentDay, SegmentPeople
 from segments.rules.tree import Any, Condition, InSegment
 from segments.saving import drafts, pins
-from segments.saving.drafts import Draft
 from segments.upkeep import forgetting
 from tests.callers import join
 from tests.people import add, custom, declare

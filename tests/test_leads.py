@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Property, wire_id
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.models import Pin, rewrite_pins
 from segments.rules.tree import All, Condition, Not
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.callers import Caller, basic, person
 from tests.conftest import DEMO
 from tests.people import add, custom, declare, found

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from contacts.values import Kind
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.engine.cursors import Cursor
 from segments.models import Pin, PinKind, Segment, rewrite_pins
@@ -20,7 +21,6 @@ from segments.rules import tree
 from segments.rules.operators import OPERATORS, operators_for
 from segments.rules.tree import InSegment
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.callers import join
 from tests.people import add, custom, declare
 from workspaces.models import Role

@@ -8,8 +8,8 @@ import pytest
 from contacts.columnar.busy import SnapshotBusy
 from contacts.models import Contact, SubstitutionTag
 from segments import messages
+from segments.dialects.draft import Draft
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.callers import join
 from tests.people import add, custom, declare
 from workspaces.models import Role

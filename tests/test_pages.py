@@ -5,9 +5,9 @@ import re
 import pytest
 from django.urls import reverse
 
+from segments.dialects.draft import Draft
 from segments.rules.tree import All
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 
 pytestmark = pytest.mark.django_db
 

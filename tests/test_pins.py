@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 
 from contacts.models import Contact, wire_id
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.models import Pin, PinKind, Segment
 from segments.saving import drafts, pins
-from segments.saving.drafts import Draft
 from segments.saving.pins import Wish
 from tests.conftest import Api
 from tests.people import add, custom, declare

@@ -7,10 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from contacts.models import Contact
+from segments.dialects.draft import Draft
 from segments.models import Pin, Segment, rewrite_pins
 from segments.rules.tree import All, Any, InSegment, Not, write
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.conftest import DEMO, Api
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey

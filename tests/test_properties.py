@@ -18,11 +18,11 @@ from contacts.models import Contact, ContactMark, Property
 from contacts.values import Kind, Refused
 from contacts.writing import conversion, upserts
 from contacts.writing.conversion import converted
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.models import Segment
 from segments.rules.tree import All, Condition, InSegment, Not
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from segments.upkeep import property_changes
 from segments.upkeep.property_changes import Breaking, Wanted, WouldBreak
 from tests.people import add, custom, declare, found

@@ -6,12 +6,12 @@ import pytest
 from django.db import close_old_connections, connections
 
 from contacts.models import Contact
+from segments.dialects.draft import Draft
 from segments.engine import audience, evaluation
 from segments.models import Segment
 from segments.references import MOST_SEGMENTS, Wanted
 from segments.rules.tree import All, Any, InSegment, Not, write
 from segments.saving import drafts, pins
-from segments.saving.drafts import Draft
 from segments.saving.pins import Wish
 from tests.people import add, custom, declare
 from workspaces.problems import Conflict, Invalid

@@ -13,10 +13,10 @@ from contacts.models import Contact, SubstitutionTag
 from contacts.schema import Schema, custom_type, tag_type
 from contacts.values import Kind
 from segments import messages
+from segments.dialects.draft import Draft
 from segments.rendering import Coverage, parse, percent, problems
 from segments.rules.tree import All
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.conftest import Api
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey

@@ -9,11 +9,11 @@ import pytest
 from django.db import connection
 
 from contacts.models import Contact, Property, SubstitutionTag
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.models import Pin, Segment
 from segments.rules.tree import All, Any, Condition, Not, write
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.conftest import DEMO, Api
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey
@@ -140,7 +140,7 @@ def test_every_error_is_in_the_envelope_of_the_page(api, shop, settings):
 
 
 def test_an_error_of_ours_is_in_the_envelope_too(api, monkeypatch):
-    monkeypatch.setattr(drafts, "create", lambda *args, **more: 1 / 0)
+    monkeypatch.setattr(drafts, "save", lambda *args, **more: 1 / 0)
     answer = api.post(SEGMENTS, EXAMPLE)
     assert (answer.status_code, answer.json()["statusCode"]) == (500, 500)
 

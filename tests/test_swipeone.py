@@ -464,15 +464,16 @@ def test_what_live_clients_send_besides_is_accepted_and_echoed(api, people):
 
 
 def test_a_segment_made_elsewhere_is_shown_and_taken_back_unchanged(api, shop, people):
+    from segments.dialects.draft import Draft
     from segments.rules.tree import All, Any, Condition, InSegment, Not
     from segments.saving import drafts
 
     plan = Condition("customProperties.plan", "is", "pro")
-    inner = drafts.create(shop, drafts.Draft("Inner", plan, rule_given=True))
+    inner = drafts.create(shop, Draft("Inner", plan, rule_given=True))
     for number, rule in enumerate(
         [plan, All((plan, Not(plan))), Any(()), All(()), Not(All((plan,))), All((InSegment(inner.pk),)), None]
     ):
-        made_elsewhere = drafts.create(shop, drafts.Draft(f"Elsewhere {number}", rule, rule_given=True))
+        made_elsewhere = drafts.create(shop, Draft(f"Elsewhere {number}", rule, rule_given=True))
         path = f"/api/segments/{made_elsewhere.pk}"
         before = names(api, made_elsewhere.pk)
         criteria = api.get(path).json()["data"]["segment"]["criteria"]

@@ -7,10 +7,10 @@ from django.db import connection
 
 from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Tag
+from segments.dialects.draft import Draft
 from segments.models import Segment
 from segments.rules.tree import All, Any, Condition, Not
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.conftest import DEMO, Api
 from tests.people import add
 from workspaces.models import ApiKey

@@ -16,10 +16,10 @@ from contacts.models import Contact, wire_id
 from contacts.writing import tags
 from contacts.writing.tags import Wanted
 from segmenter.openapi.document import OPERATIONS
+from segments.dialects.draft import Draft
 from segments.models import Segment
 from segments.rules.tree import Condition
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.callers import PASSWORD, basic
 from tests.people import add, declare
 from workspaces import people

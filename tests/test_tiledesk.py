@@ -6,12 +6,12 @@ import re
 
 import pytest
 
+from segments.dialects.draft import Draft
 from segments.dialects.reading import NATIVE
 from segments.engine import audience
 from segments.models import Segment
 from segments.rules.tree import All, Any, InSegment, Not, write
 from segments.saving import drafts
-from segments.saving.drafts import Draft
 from tests.callers import PASSWORD, Caller, basic
 from tests.conftest import DEMO
 from tests.people import add, custom, declare, found

@@ -19,13 +19,14 @@ from django.utils import timezone
 
 from contacts.writing import tags
 from contacts.writing.tags import Wanted
+from segments.dialects.draft import Draft
 from segments.models import PinKind, Segment, SegmentVersion, Source
 from segments.rules import tree
 from segments.rules.tree import All, InSegment, Not, read_node
 from segments.saving import drafts, pins, versions
-from segments.saving.drafts import By, Draft
 from segments.saving.pins import Wish
 from segments.saving.questions import ago
+from segments.saving.versions import By
 from segments.upkeep import property_changes, tag_changes
 from segments.upkeep.property_changes import Breaking
 from tests.callers import join

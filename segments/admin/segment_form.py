@@ -9,11 +9,11 @@ from django.db import transaction
 from django.utils.functional import cached_property
 
 from contacts.admin.json_field import JsonField
+from segments.dialects.draft import Draft
 from segments.models import Segment
 from segments.rules import tree
 from segments.rules.tree import Rule
 from segments.saving import drafts, questions, versions
-from segments.saving.drafts import Draft
 from segments.saving.questions import Question
 from workspaces.locks import lock
 from workspaces.problems import Invalid, Problem

@@ -1,9 +1,9 @@
 """Segments over HTTP, in the dialect of the address."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Protocol, cast
+from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
@@ -19,8 +19,9 @@ from contacts.values import local_day, milliseconds
 from segments import messages
 from segments.answers import explanations, preview
 from segments.api import paging
-from segments.dialects import swipeone
-from segments.dialects.reading import Listing, Person, Shown
+from segments.dialects import swipeone, tiledesk
+from segments.dialects.dialect import Dialect, ListingDialect, Person, Shown
+from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.engine.audience import Overlap
 from segments.engine.exports import Stream, export
@@ -32,7 +33,7 @@ from segments.rules.check import check, no_property
 from segments.rules.tree import All, Rule, read_node, signed_conditions
 from segments.rules.tree import read as read_tree
 from segments.saving import drafts
-from segments.saving.drafts import By, Draft
+from segments.saving.versions import By
 from workspaces import limits
 from workspaces.api import author_of, caller_workspace, user_id, workspace_of
 from workspaces.downloads import download
@@ -46,54 +47,43 @@ MOST_DAYS = 3660  # of a history
 MOST_OVERLAPPING = 20  # segments beside the first
 
 
-class Dialect(Protocol):
-    """What the module of a dialect holds. One whose addresses have no list needs nothing for lists."""
-
-    NAME: str
-    UNIQUE_NAMES: bool
-    CREATED: int  # the status of a create
-
-    def read_segment(self, body: Any, schema: Schema, current: Any = None) -> Draft: ...
-    def write(self, rule: Rule | None, schema: Schema) -> Any: ...
-    def write_segment(self, shown: Shown) -> dict[str, Any]: ...
-    def write_one(self, segment: dict[str, Any], warnings: Sequence[str] = ()) -> dict[str, Any]: ...
-    def read_listing(self, query: Mapping[str, str]) -> Listing: ...
-    def write_list(self, segments: Sequence[dict[str, Any]], count: int, listing: Listing) -> dict[str, Any]: ...
-    def write_error(self, status: int, code: str, message: str, problems: Sequence[Problem] = ()) -> Any: ...
+_LISTED: dict[str, ListingDialect] = {swipeone.NAME: swipeone, tiledesk.NAME: tiledesk}
 
 
 class SegmentViewSet(ViewSet):
     """Segments in one of the dialects. Where the path names no workspace it is the key's."""
 
-    dialect: Dialect = cast(Dialect, swipeone)
+    dialect: Dialect = swipeone
     only_read = ("explain_draft", "preview", "export_draft", "render")
 
     def list(self, request: Request, workspace_id: str) -> Response:
-        workspace = workspace_of(request, workspace_id)
-        schema, listing = properties.schema_if_needed(workspace), self.dialect.read_listing(request.query_params)
+        workspace, dialect = workspace_of(request, workspace_id), _LISTED[self.dialect.NAME]
+        schema, listing = properties.schema_if_needed(workspace), dialect.read_listing(request.query_params)
         found = workspace.segments.live().defer("included", "excluded")
         found = found.order_by(f"{'-' if listing.descending else ''}{listing.field}", "id")
         end = None if listing.limit is None else listing.start + listing.limit
         written = [self.written(segment, schema) for segment in found[listing.start : end]]
         count = len(written) if listing.limit is None else found.count()
-        return Response(self.dialect.write_list(written, count, listing))
+        return Response(dialect.write_list(written, count, listing))
 
     def create(self, request: Request, workspace_id: str = "") -> Response:
         workspace = _workspace(request, workspace_id)
-        draft = self.dialect.read_segment(request.data, properties.schema(workspace))
-        segment = drafts.create(workspace, draft, self.by(request), unique_name=self.dialect.UNIQUE_NAMES)
-        return self.answer(segment, self.dialect.CREATED, draft)
+        schema = properties.schema(workspace)
+        draft = self.dialect.read_segment(request.data, schema)
+        segment = drafts.new(workspace, self.by(request), unique_name=self.dialect.UNIQUE_NAMES)
+        people = drafts.save(segment, draft, self.by(request))
+        return self.answer(segment, schema, self.dialect.CREATED, draft, people)
 
     def retrieve(self, request: Request, segment_id: str, workspace_id: str = "") -> Response:
-        return self.answer(segment_of(request, segment_id, workspace_id))
+        segment = segment_of(request, segment_id, workspace_id)
+        return self.answer(segment, properties.schema_if_needed(segment.workspace))
 
     def partial_update(self, request: Request, segment_id: str, workspace_id: str = "") -> Response:
         segment = segment_of(request, segment_id, workspace_id)
         schema = properties.schema_if_needed(segment.workspace)
         draft = self.dialect.read_segment(request.data, schema, self.document(segment, schema))
-        if draft.says_something:
-            segment = drafts.update(segment, draft, self.by(request))
-        return self.answer(segment, 200, draft)
+        people = drafts.save(segment, draft, self.by(request)) if draft.says_something else []
+        return self.answer(segment, schema, 200, draft, people)
 
     def update_named(self, request: Request) -> Response:
         """An update of the segment whose id the body names."""
@@ -105,15 +95,21 @@ class SegmentViewSet(ViewSet):
     def destroy(self, request: Request, segment_id: str, workspace_id: str = "") -> Response:
         segment = segment_of(request, segment_id, workspace_id)
         drafts.delete(segment)
-        return self.answer(segment)
+        return self.answer(segment, properties.schema_if_needed(segment.workspace))
 
     def by(self, request: Request) -> By:
         return By(author_of(request), Source(self.dialect.NAME))
 
-    def answer(self, segment: Segment, status: int = 200, draft: Draft | None = None) -> Response:
-        draft = draft or Draft()
-        written = self.written(segment, properties.schema_if_needed(segment.workspace), draft.people)
-        return Response(self.dialect.write_one(written, _warnings(draft)), status)
+    def answer(
+        self,
+        segment: Segment,
+        schema: Schema,
+        status: int = 200,
+        draft: Draft | None = None,
+        people: Sequence[Person] = (),
+    ) -> Response:
+        written = self.written(segment, schema, people)
+        return Response(self.dialect.write_one(written, _warnings(draft) if draft else ()), status)
 
     def written(self, segment: Segment, schema: Schema, people: Sequence[Person] = ()) -> dict[str, Any]:
         return self.dialect.write_segment(

@@ -7,6 +7,7 @@ from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from contacts import properties
 from contacts.values import iso, milliseconds
 from segments.api.segments import SegmentViewSet, segment_of
 from segments.dialects.swipeone import success
@@ -44,7 +45,8 @@ class VersionViewSet(SegmentViewSet):
         version = None if asked is None else segment.versions.filter(number=asked).first()
         if version is None:
             raise NotFound("Version not found")
-        return self.answer(drafts.update(segment, versions.draft(version), By(author_of(request), Source.API)))
+        drafts.update(segment, versions.draft(version), By(author_of(request), Source.API))
+        return self.answer(segment, properties.schema_if_needed(segment.workspace))
 
 
 def _number(query: Mapping[str, str], problems: list[Problem]) -> int | None:

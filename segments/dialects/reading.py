@@ -1,8 +1,6 @@
-"""A draft, which is what reading a segment gives in any dialect, and how a table of operators reads a condition."""
+"""Read conditions and write operators by a table of each dialect's own."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any as Json
 
 from contacts.schema import CUSTOM, Schema
@@ -16,59 +14,6 @@ NATIVE = "segmenter.rule"
 # Operators on the wire, each with ours and whether it is denied, by the property's type. Of several spellings of the
 # same the first is the one written.
 Operators = Mapping[Kind, dict[str, tuple[str, bool]]]
-
-
-Person = tuple[str, str, str]  # id, external id, e-mail address
-
-
-@dataclass
-class Draft:
-    """What somebody wants a segment to be. None leaves a part as it is, and `rule_given` tells "no rule" from that.
-
-    Where there are problems the rule has gaps and must not be used.
-    """
-
-    name: str | None = None
-    rule: Rule | None = None
-    rule_given: bool = False
-    declares: dict[str, Kind] = field(default_factory=dict)  # custom properties that the rule is the first to name
-    dialect: str = ""
-    document: Json = None  # the rule as it was sent, to be echoed in this dialect
-    fields: dict[str, str] = field(default_factory=dict)  # what else a segment keeps, by the model's names
-    persons: list[Json] | None = None  # contacts sent with it, to be those pinned in; None in it: unreadable
-    people: list[Person] = field(default_factory=list)  # who the persons turned out to be, once they are saved
-    like_builtins: bool = False  # what it declares may be called as built-in properties are
-    problems: list[Problem] = field(default_factory=list)  # found while reading; reported with all others
-
-    @property
-    def says_something(self) -> bool:
-        parts = self.name is not None, self.rule_given, self.fields, self.persons is not None, self.problems
-        return any(map(bool, parts))
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A segment as a dialect is to write it; `document` is its rule as this dialect says it."""
-
-    id: str
-    workspace: str
-    name: str
-    document: Json
-    author: str  # 24 hex digits, or "system"
-    created: datetime
-    updated: datetime
-    deleted: bool = False
-    people: Sequence[Person] = ()  # those who were sent with it
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Which of the segments a list is to give; `field` is one of the model's."""
-
-    field: str = "id"
-    descending: bool = False
-    start: int = 0
-    limit: int | None = None
 
 
 class Reader:

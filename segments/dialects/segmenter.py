@@ -7,7 +7,8 @@ from typing import Any as Json
 from contacts.schema import Schema
 from contacts.values import cleaned
 from segments.dialects import swipeone
-from segments.dialects.reading import Draft, Shown
+from segments.dialects.dialect import Shown
+from segments.dialects.draft import Draft
 from segments.rules import tree
 from segments.rules.tree import All, Rule
 from workspaces.problems import Invalid, Problem

@@ -5,7 +5,9 @@ from typing import Any as Json
 
 from contacts.schema import Schema
 from contacts.values import Kind, iso, milliseconds
-from segments.dialects.reading import NATIVE, Draft, Listing, NotSayable, Operators, Reader, Shown, spelled
+from segments.dialects.dialect import Listing, Shown
+from segments.dialects.draft import Draft
+from segments.dialects.reading import NATIVE, NotSayable, Operators, Reader, spelled
 from segments.rules.tree import MOST_LEVELS, All, Any, Condition, Not, Rule, limits, thawed, write_node
 from workspaces.problems import Problem, listed
 

@@ -6,7 +6,9 @@ from typing import Any as Json
 from contacts.builtin import BUILTIN
 from contacts.schema import CUSTOM, TAG, Schema
 from contacts.values import Kind, iso, kind_of, milliseconds
-from segments.dialects.reading import NATIVE, Draft, Listing, NotSayable, Operators, Reader, Shown, spelled
+from segments.dialects.dialect import Listing, Shown
+from segments.dialects.draft import Draft
+from segments.dialects.reading import NATIVE, NotSayable, Operators, Reader, spelled
 from segments.rules.tree import All, Any, Condition, Not, Rule, limits, thawed, write_node
 from workspaces.limits import number
 from workspaces.problems import Invalid, Problem, listed

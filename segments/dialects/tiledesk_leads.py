@@ -11,7 +11,7 @@ from typing import Protocol
 from contacts.schema import CUSTOM
 from contacts.values import iso, milliseconds
 from segments.dialects import tiledesk
-from segments.dialects.reading import Listing
+from segments.dialects.dialect import Listing
 from segments.rules.tree import Condition, Not, Rule
 from workspaces.problems import Invalid, Problem, listed
 

@@ -3,6 +3,7 @@
 import copy
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any as Json
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -15,15 +16,15 @@ from contacts.values import Kind, Refused, clean
 from contacts.writing import bulk, keys, upserts
 from contacts.writing.upserts import Change
 from segments import references, usage
-from segments.dialects.reading import Draft as Draft
+from segments.dialects.dialect import Person
+from segments.dialects.draft import Draft
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.check import check
 from segments.rules.tree import referred
 from segments.saving import pins, versions
-from segments.saving.versions import A_COMMAND
-from segments.saving.versions import By as By
+from segments.saving.versions import A_COMMAND, By
 from workspaces.locks import lock
 from workspaces.models import Workspace
 from workspaces.problems import Conflict, Invalid, Problem, listed
@@ -33,12 +34,29 @@ LONGEST_NAME = 500
 
 def create(workspace: Workspace, draft: Draft, by: By = A_COMMAND, *, unique_name: bool = True) -> Segment:
     """Raises Invalid."""
-    return _save(Segment(workspace=workspace, created_by=by.author, name_is_unique=unique_name), draft, by)
+    return update(new(workspace, by, unique_name=unique_name), draft, by)
 
 
 def update(segment: Segment, draft: Draft, by: By = A_COMMAND) -> Segment:
     """Raises Invalid."""
-    return _save(segment, draft, by)
+    save(segment, draft, by)
+    return segment
+
+
+def new(workspace: Workspace, by: By, *, unique_name: bool) -> Segment:
+    """One that is not saved yet."""
+    return Segment(workspace=workspace, created_by=by.author, name_is_unique=unique_name)
+
+
+def save(segment: Segment, draft: Draft, by: By) -> list[Person]:
+    """Make a segment what a draft says; who the persons that were sent with it turned out to be. Raises Invalid."""
+    if draft.persons is None:
+        _write(segment, draft, by)
+        return []
+    people = _bring(segment, draft, by)
+    _write(segment, draft, by, people)
+    held = keys.of(segment.workspace_id, people) if people else {}
+    return [(wire_id(pk), *held.get(pk, ("", ""))) for pk in people]
 
 
 def delete(segment: Segment) -> None:
@@ -52,12 +70,6 @@ def delete(segment: Segment) -> None:
         segment.save(update_fields=["deleted_at", "updated_at"])
 
 
-def _save(segment: Segment, draft: Draft, by: By) -> Segment:
-    people = None if draft.persons is None else _bring(segment, draft, by)
-    _write(segment, draft, by, people)
-    return segment
-
-
 def _bring(segment: Segment, draft: Draft, by: By) -> list[int]:
     """Bring the persons sent with a draft up to date or add them, once nothing speaks against any of it; their ids.
 
@@ -66,31 +78,29 @@ def _bring(segment: Segment, draft: Draft, by: By) -> list[int]:
     if not draft.persons:
         return []
     workspace = segment.workspace
-    changes = _changes(draft, properties.schema(workspace))
+    changes, problems = _changes(draft.persons, properties.schema(workspace))
     with transaction.atomic():
-        _write(copy.copy(segment), draft, by)
+        _write(copy.copy(segment), draft, by, problems=problems)
         properties.hold_types(workspace)
         _refuse(upserts.settle(workspace, changes))
         transaction.set_rollback(True)
     outcomes = bulk.upsert(workspace, changes)
     _refuse({place: outcome.problems for place, outcome in enumerate(outcomes) if outcome.problems})
-    people = [outcome.contact_id for outcome in outcomes]
-    held = keys.of(workspace.pk, people)
-    draft.people = [(wire_id(pk), *held.get(pk, ("", ""))) for pk in people]
-    return people
+    return [outcome.contact_id for outcome in outcomes]
 
 
-def _changes(draft: Draft, schema: Schema) -> list[Change]:
-    """What the persons of a draft say; what is wrong with them joins its problems."""
-    changes, persons = [], draft.persons or []
+def _changes(persons: list[Json], schema: Schema) -> tuple[list[Change], list[Problem]]:
+    """What the persons of a draft say, and what is wrong with them."""
+    changes: list[Change] = []
+    problems: list[Problem] = []
     for place, document in enumerate(persons):
         persons[place] = None  # no longer needed, and they may be many
         try:
             if document is not None:
                 changes.append(bulk.read(document, schema))
         except Invalid as error:
-            draft.problems += [problem.below(f"persons[{place}]") for problem in error.problems]
-    return changes
+            problems += [problem.below(f"persons[{place}]") for problem in error.problems]
+    return changes, problems
 
 
 def _refuse(problems: Mapping[int, Sequence[Problem]]) -> None:
@@ -102,17 +112,22 @@ def _refuse(problems: Mapping[int, Sequence[Problem]]) -> None:
 _OURS = ("name", "description", "rule", "document", "broadcast_medium_id", "segment_type", "tag_id")
 
 
-def _write(segment: Segment, draft: Draft, by: By, people: Sequence[int] | None = None) -> None:
-    """`people`: the contacts that are to be those pinned in, where that is to change."""
+def _write(
+    segment: Segment,
+    draft: Draft,
+    by: By,
+    people: Sequence[int] | None = None,
+    problems: Sequence[Problem] = (),
+) -> None:
+    """`people`: the contacts that are to be those pinned in, where that is to change; `problems`: found before."""
     workspace = segment.workspace
     with transaction.atomic():
         # Names and references are checked under this lock: two saves at once cannot make a circle or a name twice.
         lock("segments", workspace.pk)
         if not segment._state.adding:
             segment.refresh_from_db(fields=_OURS)  # what somebody else saved since it was read stays
-        problems = draft.problems + _name(segment, draft) + _rule(segment, draft)
-        if problems:
-            raise Invalid(problems)
+        if found := [*draft.problems, *problems, *_name(segment, draft), *_rule(segment, draft)]:
+            raise Invalid(found)
         try:
             properties.declare(workspace, draft.declares)
         except ValidationError as error:

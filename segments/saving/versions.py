@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from contacts import properties
 from contacts.schema import CUSTOM, TAG
-from segments.dialects.reading import Draft
+from segments.dialects.draft import Draft
 from segments.engine import listing
 from segments.engine.listing import Key
 from segments.models import Segment, SegmentVersion, Source
