@@ -1,4 +1,12 @@
-"""Instaleap's Segmenter on the wire: https://dev-center.instaleap.io/reference/create-segment and update-segment."""
+"""Instaleap's Segmenter on the wire: https://dev-center.instaleap.io/reference/create-segment and update-segment.
+
+    {"name": "Spain, not free", "persons": [{"externalId": "42", "email": "ana@example.com"}], "filters": [
+        {"property": "country", "operator": "is", "value": "ES", "dataType": "string"},
+        {"property": "customProperties.plan", "operator": "is_not", "value": "free", "dataType": "string"}]}
+
+becomes All((Condition("country", "is", "ES"), Not(Condition("customProperties.plan", "is", "free")))).
+Ana is brought up to date, or added, and pinned in.
+"""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus

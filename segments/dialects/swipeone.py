@@ -1,4 +1,11 @@
-"""Swipe One's segments on the wire: https://docs.swipeone.com, article 10545714, and what its clients send."""
+"""Swipe One's segments on the wire: https://docs.swipeone.com, article 10545714, and what its clients send.
+
+    {"name": "Spain, not free", "criteria": {"type": "and", "predicates": [
+        {"property": "country", "operator": "is", "value": "ES", "dataType": "string"},
+        {"property": "customProperties.plan", "operator": "is_not", "value": "free", "dataType": "string"}]}}
+
+becomes All((Condition("country", "is", "ES"), Not(Condition("customProperties.plan", "is", "free")))).
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any as Json

@@ -1,26 +1,28 @@
-"""Tiledesk's segments on the wire: https://developer.tiledesk.com, "Segments", and what its server does."""
+"""Tiledesk's segments on the wire: https://developer.tiledesk.com, "Segments", and what its server does.
+
+    {"name": "Spain, not free", "match": "all", "filters": [
+        {"field": "country", "operator": "=", "value": "ES"},
+        {"field": "attributes.plan", "operator": "!=", "value": "free"}]}
+
+becomes All((Condition("country", "is", "ES"), Not(Condition("customProperties.plan", "is", "free")))).
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any as Json
 
-from contacts.builtin import BUILTIN
-from contacts.schema import CUSTOM, TAG, Schema
+from contacts.schema import Schema
 from contacts.values import Kind, iso, kind_of, milliseconds
+from segments.dialects import tiledesk_listing
 from segments.dialects.dialect import Listing, Shown
 from segments.dialects.draft import Draft
 from segments.dialects.reading import NATIVE, NotSayable, Operators, Reader, spelled
+from segments.dialects.tiledesk_fields import field_of, reference
 from segments.rules.tree import All, Any, Condition, Not, Rule, limits, thawed, write_node
-from workspaces.limits import number
-from workspaces.problems import Invalid, Problem, listed
+from workspaces.problems import Problem, listed
 
 NAME = "tiledesk"
 UNIQUE_NAMES = False
 CREATED = 200
-
-# Fields of a lead that have another name here. attributes.x and properties.x are the custom property x; any other
-# name is the built-in property, else the custom one.
-FIELDS = {"lead_id": "externalId", "fullname": "fullName"}
-CUSTOM_FIELDS = ("attributes.", "properties.")
 
 _KNOWN = {"is not null": ("is_known", False), "is null": ("is_known", True)}
 _EQUAL = {"=": ("is", False), "!=": ("is", True)}
@@ -65,24 +67,6 @@ OPERATORS: Operators = {
 }
 
 _MATCHES: dict[str, type[All] | type[Any]] = {"all": All, "any": Any}
-
-
-def reference(field: str) -> str:
-    """The property that a field names."""
-    for prefix in CUSTOM_FIELDS:
-        if field.startswith(prefix):
-            return CUSTOM + field.removeprefix(prefix)
-    if field in BUILTIN or field.startswith((CUSTOM, TAG)):
-        return field
-    return FIELDS.get(field, CUSTOM + field)
-
-
-def field_of(reference: str) -> str:
-    """The shortest field that names a property."""
-    if reference.startswith(CUSTOM):
-        name = reference.removeprefix(CUSTOM)
-        return "attributes." + name
-    return next((field for field, named in FIELDS.items() if named == reference), reference)
 
 
 def read_segment(body: Json, schema: Schema, current: Json = None) -> Draft:
@@ -205,38 +189,12 @@ def write_one(segment: dict[str, Json], warnings: Sequence[str] = ()) -> dict[st
     return {**segment, **({"warnings": list(warnings)} if warnings else {})}
 
 
-USUAL_LIMIT, HIGHEST_LIMIT = 40, 1_000
+def read_listing(query: Mapping[str, str]) -> Listing:
+    """Raises Invalid."""
+    return tiledesk_listing.read(query, _SORTS)
+
+
 _SORTS = {"createdAt": "created_at", "updatedAt": "updated_at", "name": "name", "_id": "id", "id": "id"}
-_DIRECTIONS = {"1": False, "asc": False, "-1": True, "desc": True}
-
-
-def read_listing(
-    query: Mapping[str, str],
-    sorts: Mapping[str, str] = _SORTS,
-    usual: int = USUAL_LIMIT,
-    highest: int = HIGHEST_LIMIT,
-) -> Listing:
-    """page (from 0), limit, sort or sortField, direction; the newest first if nothing is said. Raises Invalid."""
-    problems: list[Problem] = []
-    limit = _number(query, "limit", usual, problems)
-    page = _number(query, "page", 0, problems)
-    sort, direction = query.get("sort") or query.get("sortField") or "createdAt", query.get("direction") or "-1"
-    if sort not in sorts:
-        problems.append(Problem("sort", f"is {sort!r}; use {listed(sorts)}", tuple(sorts)))
-    if direction not in _DIRECTIONS:
-        problems.append(Problem("direction", f"is {direction!r}; use {listed(_DIRECTIONS)}", tuple(_DIRECTIONS)))
-    if problems:
-        raise Invalid(problems)
-    limit = min(limit or highest, highest)
-    return Listing(sorts[sort], _DIRECTIONS[direction], page * limit, limit)
-
-
-def _number(query: Mapping[str, str], name: str, usual: int, problems: list[Problem]) -> int:
-    text = query.get(name) or str(usual)
-    if (found := number(text)) is not None:
-        return found
-    problems.append(Problem(name, f"is {text!r}; use a whole number, 0 or more"))
-    return usual
 
 
 def write_list(segments: Sequence[dict[str, Json]], count: int, listing: Listing) -> dict[str, Json]:

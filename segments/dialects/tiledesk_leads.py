@@ -10,7 +10,7 @@ from typing import Protocol
 
 from contacts.schema import CUSTOM
 from contacts.values import iso, milliseconds
-from segments.dialects import tiledesk
+from segments.dialects import tiledesk_fields, tiledesk_listing
 from segments.dialects.dialect import Listing
 from segments.rules.tree import Condition, Not, Rule
 from workspaces.problems import Invalid, Problem, listed
@@ -19,7 +19,7 @@ STATUSES = {50: "temporary", 100: "active", 1000: "trashed"}
 ATTRIBUTES, PROPERTIES = "attributes", "properties"
 
 _PROFILE = ("company", "note", "streetAddress", "city", "region", "zipcode", "country")
-_FIELDS = {**tiledesk.FIELDS, **{name: name for name in ("email", "phone", "tags", *_PROFILE)}}
+_FIELDS = {**tiledesk_fields.FIELDS, **{name: name for name in ("email", "phone", "tags", *_PROFILE)}}
 _BACK = {ours: theirs for theirs, ours in _FIELDS.items()}
 _NUMBERS = {state: number for number, state in STATUSES.items()}
 
@@ -173,7 +173,7 @@ def read_query(query: Mapping[str, str], tags: Sequence[str] = (), *, file: bool
     listing = Listing()
     try:
         limits = {"usual": _FILES_LIMIT, "highest": _FILES_LIMIT} if file else {}
-        listing = tiledesk.read_listing(query, _SORTS, **limits)
+        listing = tiledesk_listing.read(query, _SORTS, **limits)
     except Invalid as error:
         problems += error.problems
     if file and not (query.get("page") or query.get("limit")):

@@ -179,6 +179,7 @@ def _rule(segment: Segment, draft: Draft) -> list[Problem]:
         except Refused as error:
             problems.append(Problem("criteria", f"{CUSTOM}{name} {error}"))
     try:
+        # Not as it was read with the request: before the lock was there, somebody may have deleted a property.
         check(draft.rule, schema_with(properties.schema(segment.workspace), draft.declares))
         references.in_order(segment.workspace, [Wanted(draft.rule, segment)])
         if not segment._state.adding and any(referred(draft.rule)):
