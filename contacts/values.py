@@ -76,6 +76,7 @@ def is_missing(value: Any) -> bool:
 
 
 def as_text(value: Any) -> str:
+    """A JSON text, number or boolean as a text. Raises Refused."""
     match value:
         case str():
             return clean(value)
@@ -92,7 +93,7 @@ _NUMERAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def as_number(value: Any) -> float:
-    """A finite 64-bit float, from a JSON number or a text that spells one."""
+    """A finite 64-bit float, from a JSON number or a text that spells one. Raises Refused."""
     if isinstance(value, str) and len(value) > LONGEST_NUMERAL:
         raise Refused("is not a number")
     if isinstance(value, str) and _NUMERAL.fullmatch(value.strip()):
@@ -110,6 +111,7 @@ def as_number(value: Any) -> float:
 
 
 def as_boolean(value: Any) -> bool:
+    """From a JSON boolean or the text true or false. Raises Refused."""
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.strip().lower() in ("true", "false"):
@@ -118,7 +120,7 @@ def as_boolean(value: Any) -> bool:
 
 
 def as_texts(value: Any) -> list[str]:
-    """A list of distinct texts without empty ones; a single text is a list of one."""
+    """A list of distinct texts without empty ones; a single text is a list of one. Raises Refused."""
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list):
@@ -141,11 +143,15 @@ def milliseconds(moment: datetime) -> int:
 
 
 def moment_of(ms: int) -> datetime:
+    """The instant so many milliseconds after 1970, in UTC."""
     return _EPOCH + timedelta(milliseconds=ms)
 
 
 def day_start(day: date, zone: tzinfo) -> int:
-    """The first instant of a local date, in milliseconds UTC. Where midnight is skipped, the end of the gap."""
+    """The first instant of a local date, in milliseconds UTC. Where midnight is skipped, the end of the gap.
+
+    Raises Refused outside the years 1 to 9999.
+    """
     midnight = datetime.combine(day, time.min)
     try:
         start = midnight.replace(tzinfo=zone).astimezone(UTC)
@@ -198,7 +204,7 @@ def span(text: str, zone: tzinfo) -> tuple[int, int]:
 
 
 def day_end(day: date, zone: tzinfo) -> int:
-    """Just after the last instant of a local date, in milliseconds UTC."""
+    """Just after the last instant of a local date, in milliseconds UTC. Raises Refused on the last day of all."""
     if day == date.max:
         raise Refused("is outside the years 1 to 9999")
     return day_start(day + timedelta(days=1), zone)
@@ -211,6 +217,7 @@ def _moment(text: str, zone: tzinfo) -> int:
 
 
 def local_day(ms: int, zone: tzinfo) -> date:
+    """The date on which an instant falls in a zone."""
     return moment_of(ms).astimezone(zone).date()
 
 

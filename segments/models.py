@@ -34,6 +34,15 @@ class SegmentQuerySet(models.QuerySet["Segment"]):
 
 
 class Segment(models.Model):
+    """Some of the people of a workspace: those whom a rule finds, those pinned in, and never those pinned out.
+
+    Its rule is kept as rules/tree.py writes it (`rule`; none: only pins) and as a client sent it (`document`: the
+    dialect, the rule that it became, and the body to echo while the segment still has that rule). `included` and
+    `excluded` are bitmaps of the contacts whose pins never expire, rewritten with the pins. `name_is_unique` says
+    whether it takes part in the constraint on names. `broadcast_medium_id`, `segment_type` and `tag_id` are
+    Segmenter's: kept and echoed, and nothing else. `deleted_at` is when it was put away; nothing finds it after that.
+    """
+
     id = models.CharField(
         primary_key=True,
         max_length=24,

@@ -19,7 +19,7 @@ def caller_workspace(request: Request) -> Workspace:
 def workspace_of(request: Request, workspace_id: str) -> Workspace:
     """The workspace named in the path, if it is the caller's; any other is as unknown as one that does not exist.
 
-    For a person with their `role` in it.
+    For a person with their `role` in it. Raises NotFound.
     """
     if isinstance(request.user, Person):
         return request.user.workspace(workspace_id)

@@ -42,11 +42,13 @@ class Block:
         return cls(frame[ID], set(frame.columns), lambda name: frame[name])
 
     def among(self, chosen: pl.Series) -> "Block":
+        """The contacts for which this is true; one boolean a contact."""
         if chosen.all():
             return self
         return Block(self.ids.filter(chosen), self.names, lambda name: self.column(name).filter(chosen))
 
     def live(self) -> "Block":
+        """The contacts that are not gone."""
         here = self.among(~self.column(GONE)) if GONE in self.names else self
         return Block(here.ids, here.names - {GONE}, here.column)
 
@@ -75,6 +77,7 @@ def _above(old: Block, new: Block, name: str) -> pl.Series:
 
 
 def among(ids: pl.Series, some: Ids) -> pl.Series:
+    """Of each of these ids whether it is one of some others."""
     return pl.Series(np.isin(ids.to_numpy(), some))
 
 
@@ -113,11 +116,13 @@ class Chunks:
         return behind_each_other([self.block(piece) for piece in self.pieces()])
 
     def block(self, first_id: int) -> Block:
+        """A chunk, or a piece of the delta."""
         query = 'SELECT "column" FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s'
         names = {name for (name,) in self.cursor.execute(query, [self.workspace_id, first_id])}
         return Block(self.column(first_id, ID), names, lambda name: self.column(first_id, name))
 
     def column(self, first_id: int, column: str) -> pl.Series:
+        """A column that the chunk has, one value a contact, in order of id."""
         self.cursor.execute(
             'SELECT data FROM contacts_snapshotcolumn WHERE workspace_id = %s AND first_id = %s AND "column" = %s',
             [self.workspace_id, first_id, column],
@@ -152,6 +157,7 @@ class Chunks:
         )
 
     def write(self, cuts: list[Cut], column: pl.Series) -> None:
+        """Add a column's rows to the chunks that these cut it into."""
         for first_id, start, end in cuts:
             piece = column[start:end]
             if piece.null_count() == len(piece) and piece.name != ID:

@@ -32,7 +32,7 @@ Texts = str | Sequence[str | None]
 
 
 def typed(name: str, texts: Texts, kind: Kind, zone: tzinfo) -> list[pl.Series]:
-    """Stored values, as the texts that PostgreSQL's ->> gives ("" is missing), to the column of their kind.
+    """Stored values, as the texts that PostgreSQL's ->> gives ("" is missing), to the column of their kind, one a text.
 
     Rule 8 of the snapshot: never raises. What does not fit the kind (raw SQL can put anything there) is missing.
     Where there is any of that, a second column is true for those contacts and null for all others.
@@ -153,12 +153,14 @@ def nothing(kind: Kind | None, length: int) -> pl.Series:
 
 
 def pack(column: pl.Series) -> bytes:
+    """A column, of any length and type, as the bytes in which it is stored: a Parquet file of it alone."""
     buffer = io.BytesIO()
     column.alias("v").to_frame().write_parquet(buffer, compression="zstd", compression_level=1, statistics=False)
     return buffer.getvalue()
 
 
 def unpack(data: bytes) -> pl.Series:
+    """The column that these bytes hold, of the same length, order and type; its name is not kept."""
     return pl.read_parquet(io.BytesIO(data))["v"]
 
 

@@ -2,6 +2,16 @@
 
 The snapshot's protocol has eight rules; each stands where it binds: here, in snapshot.py, extract.py and columns.py
 beside this file, or in contacts/migrations/0002_triggers.py. Leaving any of them out was seen to give wrong answers.
+
+Along the axis of `first_id` (chunks.py says how it lies in the table), and beside it the marks:
+
+    first_id    -1                  0      |   1             30,412        61,007 ...
+                piece of the delta  delta  |   chunk         chunk         chunk        marks: 12, 61,500, 70,001
+
+A mark says that a contact was written; a trigger leaves it with the write. A refresh deletes the marks and puts those
+contacts, as they are now, into the delta, or behind it as a piece of its own where all their ids are higher. Who is
+gone stands there as gone. When the delta would hold more than there is room for, it is merged: the chunks that its
+contacts belong to are rewritten, and it is empty. A read believes a mark before the delta and the delta before a chunk.
 """
 
 from collections.abc import Collection, Iterator

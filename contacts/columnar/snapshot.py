@@ -35,7 +35,7 @@ class Layer:
 
     frame: pl.DataFrame
     ids: Ids  # ascending, one a row
-    hidden: NDArray[np.intp]
+    hidden: NDArray[np.intp]  # ascending places among the rows
     keys: Mapping[str, "Key"] = field(default_factory=dict)  # what its columns are called in the cache
 
     def texts(self, reference: str) -> Texts | None:
@@ -225,6 +225,7 @@ class _Found:
         return Layer(frame, frame[ID].to_numpy(), np.empty(0, dtype=np.intp))
 
     def _layer(self, keys: "dict[str, Key]", loaded: "dict[Key, pl.Series]", replaced: NDArray[np.intp]) -> Layer:
+        """`replaced`: the places of rows that count for nothing; those of marked contacts are hidden beside them."""
         ids = loaded[keys[ID]].to_numpy()
         marked = positions(ids, self.marked)
         hidden = extract.ascending(np.append(replaced, marked)) if len(marked) else replaced

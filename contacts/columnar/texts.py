@@ -25,7 +25,10 @@ Keys = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Texts:
-    """A column of folded texts; `key` names its bytes in the cache, where the keys made from them are kept."""
+    """A column of folded texts; `key` names its bytes in the cache, where the keys made from them are kept.
+
+    Searches answer with a boolean for each text of the column, in its order, false where the text is null.
+    """
 
     column: pl.Series
     key: Hashable
@@ -37,6 +40,7 @@ class Texts:
         return None if search is None else search(self, texts)
 
     def are(self, texts: Sequence[str]) -> pl.Series:
+        """Which are one of these, by hashes in order."""
         hashes, order = self._hashes()
         wanted = pl.Series(texts, dtype=pl.String)
         sought = wanted.hash().to_numpy()
@@ -45,12 +49,15 @@ class Texts:
         return self._where(rows, lambda alike: alike.is_in(wanted.implode()))
 
     def start_with(self, text: str) -> pl.Series:
+        """Which begin with this text: by their first 32 bytes, and what is sought beyond them by comparing."""
         return self._at_an_end("heads", text, text.encode(), lambda alike: alike.str.starts_with(text))
 
     def end_with(self, text: str) -> pl.Series:
+        """Which end with this text: the same from the back."""
         return self._at_an_end("tails", text, text.encode()[::-1], lambda alike: alike.str.ends_with(text))
 
     def contain(self, text: str) -> pl.Series:
+        """Which hold this text: only those are compared whose signature has the bits of all its threes of bytes."""
         wanted = _bits(np.frombuffer(text.encode(), dtype=np.uint8))
         if len(wanted):
             (signatures,) = self._kept(["signatures"], lambda: [_signatures(self.column)])
@@ -166,10 +173,12 @@ def _number(part: bytes, filler: bytes) -> np.uint64:
 
 
 def _heads(texts: pl.Series, place: int) -> pl.Series:
+    """Of each text its eight bytes from a place on, as a number in the order of the bytes; 0 where it is null."""
     return _numbers((texts + _PADDING).cast(pl.Binary).bin.slice(place, _WIDTH), "big")
 
 
 def _tails(texts: pl.Series, place: int) -> pl.Series:
+    """The same back to front, from the end on."""
     return _numbers((_PADDING + texts).cast(pl.Binary).bin.slice(-_WIDTH - place, _WIDTH), "little")
 
 
@@ -187,6 +196,7 @@ def _signatures(texts: pl.Series) -> pl.Series:
 
 
 def _signatures_of(texts: pl.Series) -> Keys:
+    """One a text; none of them null."""
     data = np.frombuffer(texts.str.join("").item().encode() + b"\0\0\0", dtype=np.uint8)
     ends = texts.str.len_bytes().cum_sum().to_numpy()
     found: Keys = np.bitwise_or.reduceat(_bits(data), np.append(0, ends[:-1]))

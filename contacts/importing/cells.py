@@ -29,6 +29,7 @@ _SEPARATORS = re.compile("[,;]")
 
 
 def external_id(text: str) -> str:
+    """An external id as it is kept. Raises Refused."""
     text = clean(text)
     if len(text.encode()) > LONGEST_KEY:
         raise Refused(f"is longer than {LONGEST_KEY:,} bytes")
@@ -135,11 +136,12 @@ class Cells:
     """One column of a batch: what its cells say, null where that is nothing, and what is wrong with which."""
 
     column: Column
-    raw: pl.Series
-    said: pl.Series  # texts; of a list that is a column of contacts, PostgreSQL's; in an object, `"name":value`
-    refused: dict[str, str]
+    raw: pl.Series  # texts, one a row of the batch, as they stand in the file but stripped
+    said: pl.Series  # texts, one a row: for a list with a field of its own PostgreSQL's, in an object `"name":value`
+    refused: dict[str, str]  # by cell why
 
     def refusals(self, lines: NDArray[np.int64]) -> Iterator[Skipped]:
+        """`lines`: the number of each row's line in the file."""
         if self.refused:
             for place in self.raw.is_in(list(self.refused)).fill_null(False).arg_true():
                 cell = self.raw[place]
@@ -148,6 +150,10 @@ class Cells:
 
 
 def cells_of(column: Column, raw: pl.Series, zone: tzinfo) -> Cells:
+    """Understand one column of a batch. `raw`: its cells, one a row, stripped, null where they are blank.
+
+    Cells that surely say what they seem to are taken all at once; of the others each distinct one is read once.
+    """
     name = _json_name(column)
     quoted = bool(name) and column.kind in (Kind.TEXT, Kind.DATE)
     sure = _sure(column, raw)
@@ -197,11 +203,12 @@ def _json_name(column: Column) -> str:
 class Checked:
     """A batch as values, and the rows of it that cannot be taken."""
 
-    lines: NDArray[np.int64]
+    lines: NDArray[np.int64]  # of each row, where it begins in the file
     columns: list[Cells]  # of those that go somewhere
     skipped: list[Skipped]
 
     def good(self) -> NDArray[np.bool_]:
+        """Of each row, whether it can be taken."""
         return ~np.isin(self.lines, np.array([row.line for row in self.skipped], dtype=np.int64))
 
 

@@ -82,6 +82,7 @@ def batch_of(rows: Sequence[Sequence[str | None]], lines: Sequence[int], misshap
 
 
 def stripped(cells: pl.DataFrame) -> pl.DataFrame:
+    """The same cells without blanks around them; null where nothing is left."""
     bare = pl.all().str.strip_chars(_BLANKS)
     return cells.select(pl.when(bare != "").then(bare).name.keep())
 
@@ -312,7 +313,10 @@ def _bytes(block: bytes) -> Iterator[bytes]:
 
 
 def open_source(file: BinaryIO, encoding: str | None = None, delimiter: str | None = None) -> Source:
-    """Find out how a file is to be read: UTF-8 or what its first bytes say, and the delimiter its header uses most."""
+    """Find out how a file is to be read: UTF-8 or what its first bytes say, and the delimiter its header uses most.
+
+    Raises Invalid where it cannot be read so, or what was named is no encoding or no delimiter.
+    """
     if not file.seekable():
         raise Invalid([Problem("", "the file is read twice, so it cannot be a pipe; save it first")])
     encoding = _encoding(file, encoding)

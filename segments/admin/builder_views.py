@@ -105,7 +105,10 @@ def _segment(workspace: Workspace, pk: Any) -> Segment | None:
 @require_POST
 @answering
 def count_people(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    """The sentence, how many, what each line does, what its logic proves, and what saving would change."""
+    """The sentence, how many, what each line does, what its logic proves, and what saving would change.
+
+    Raises Invalid, in which properties that were deleted say so.
+    """
     _, wanted = _asked(request, workspace)
     try:
         return _counted(workspace, wanted)
@@ -254,7 +257,7 @@ def _those_within(type_: PropertyType, bin_: Bin, is_last: bool, zone: tzinfo) -
 @require_POST
 @answering
 def explain(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    """Why somebody, named by e-mail address, phone number or id, is in or not."""
+    """Why somebody, named by e-mail address, phone number or id, is in or not. Raises Invalid where nobody is."""
     body, wanted = _asked(request, workspace)
     term = str(body.get("who") or "").strip()
     matches = workspace.contacts.alias(lowered=Lower("email")).filter(meant(term)).exclude(lifecycle=Status.TRASHED)
@@ -288,7 +291,7 @@ def describe_segments(request: HttpRequest, workspace: Workspace) -> dict[str, A
 @require_GET
 @answering
 def copy_rule(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    """The rule of a segment, for another one that starts from it."""
+    """The rule of a segment, for another one that starts from it. Raises Invalid where it has none."""
     segment = _segment(workspace, request.GET.get("segment"))
     if segment is None or segment.tree is None:
         raise Invalid([Problem("segment", "this segment has no rule, only people who are pinned")])

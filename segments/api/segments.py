@@ -223,7 +223,10 @@ def _workspace(request: Request, workspace_id: str) -> Workspace:
 
 
 def segment_of(request: Request, segment_id: str, workspace_id: str = "") -> Segment:
-    """The segment, if it is one of the caller's workspace; any other is as unknown as one that does not exist."""
+    """The segment, if it is one of the caller's workspace; any other is as unknown as one that does not exist.
+
+    Raises NotFound.
+    """
     workspace = _workspace(request, workspace_id)
     segment = workspace.segments.live().filter(pk=segment_id).first() if is_id(segment_id) else None
     if segment is None:

@@ -169,6 +169,7 @@ _NOBODY: Ids = np.empty(0, dtype=np.int64)
 
 
 def _size(layer: Layer, mask: pl.Series) -> int:
+    """How many members a layer has. `mask`: one boolean a row, here and below."""
     hidden = int(mask.gather(layer.hidden).sum()) if len(layer.hidden) else 0
     return int(mask.sum()) - hidden
 
@@ -183,6 +184,7 @@ def _part(layer: Layer, mask: pl.Series, start: int, end: int) -> Ids:
 
 
 def _first(layer: Layer, mask: pl.Series, contact_id: int, limit: int) -> list[int]:
+    """The ids of the first members behind a contact, ascending."""
     found: list[int] = []
     for place in range(int(np.searchsorted(layer.ids, contact_id, side="right")), len(mask), _STRIDE):
         found += _part(layer, mask, place, place + _STRIDE)[: limit - len(found)].tolist()
@@ -192,6 +194,7 @@ def _first(layer: Layer, mask: pl.Series, contact_id: int, limit: int) -> list[i
 
 
 def _last(layer: Layer, mask: pl.Series, contact_id: int, limit: int) -> list[int]:
+    """The ids of the last members in front of a contact, ascending."""
     found: list[int] = []
     for place in range(int(np.searchsorted(layer.ids, contact_id, side="left")), 0, -_STRIDE):
         found = _part(layer, mask, max(place - _STRIDE, 0), place)[len(found) - limit :].tolist() + found

@@ -22,7 +22,7 @@ from segments.rules.tree import InSegment, Rule, conditions
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
-MASK_BYTES = 2**26  # for who meets each of the conditions that are looked at together
+MASK_BYTES = 2**26  # for who meets each of the conditions that are looked at together; a mask is one bit a row
 
 Read = Callable[[Workspace, Collection[str]], Reading]
 
@@ -116,7 +116,12 @@ class _Members:
 
 
 def _masks(layer: Layer, helpers: Mapping[str, _Members], wanted: Sequence[_Members], now: int) -> list[pl.Series]:
-    """`helpers`: by their ids the segments that rules refer to, each behind those that it refers to itself."""
+    """A mask for each of `wanted`, in their order: true for those who are in, one value a row of the layer.
+
+    `helpers`: by their ids the segments that rules refer to, each behind those that it refers to itself. The order is
+    what makes this right: masks are made one after the other, helpers first, so that the mask of a segment is there
+    when a rule asks for it.
+    """
     places = {segment: place for place, segment in enumerate(helpers)}
     masks: list[pl.Series] = []
     answers: dict[Test, pl.Series] = {}
@@ -127,7 +132,8 @@ def _masks(layer: Layer, helpers: Mapping[str, _Members], wanted: Sequence[_Memb
     def met(part: Test | InSegment) -> pl.Series:
         return masks[places[part.segment]] if isinstance(part, InSegment) else answers[part]
 
-    for batch in _batches([*helpers.values(), *wanted], most_tests=8 * MASK_BYTES // max(1, len(layer.frame))):
+    most_tests = 8 * MASK_BYTES // max(1, len(layer.frame))  # as many masks as there is room for, eight rows a byte
+    for batch in _batches([*helpers.values(), *wanted], most_tests):
         answers.clear()
         answers.update(_answers(layer, _tests(batch), now))
         for each in batch:
