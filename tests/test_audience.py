@@ -15,7 +15,7 @@ from contacts.columnar.facets import Bin, Value
 from contacts.columnar.refresh import refresh
 from contacts.models import Contact
 from contacts.values import fold
-from segments.engine import audience, page_numbers
+from segments.engine import audience, offset_pages
 from segments.models import Pin, Segment, rewrite_pins
 from segments.references import Wanted
 from segments.rules.tree import All, Any, InSegment, Not, write
@@ -251,7 +251,7 @@ def test_many_segments_are_counted_in_one_pass_with_their_pins(people):
 @pytest.mark.parametrize("first_pages", [0, 10_000], ids=["deep", "near"])
 @pytest.mark.parametrize("kind", ["text", "date"])
 def test_people_in_order_are_those_that_sorting_everybody_gives(kind, first_pages, monkeypatch):
-    monkeypatch.setattr(page_numbers, "_FIRST_PAGES", first_pages)
+    monkeypatch.setattr(offset_pages, "_FIRST_PAGES", first_pages)
     chance = random.Random(7)
     spelled = {"text": "bcde", "date": [10**12, 5, 10**12 + 1, -3]}[kind]
     people = [(number, chance.choice([None, *spelled])) for number in range(1, 60)]
@@ -269,4 +269,4 @@ def test_people_in_order_are_those_that_sorting_everybody_gives(kind, first_page
         expected = in_order[::-1] if descending else in_order
         for start, limit in ((0, 5), (20, 7), (55, 10), (58, None), (0, None), (59, 1), (10**9, 40)):
             end = None if limit is None else start + limit
-            assert page_numbers.ids(parts, start, limit, descending=descending).tolist() == expected[start:end]
+            assert offset_pages.ids(parts, start, limit, descending=descending).tolist() == expected[start:end]

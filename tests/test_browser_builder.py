@@ -8,7 +8,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from segments.models import Segment
-from segments.saving import gone
+from segments.saving import deleted_properties
 from tests.people import declare
 from tests.test_browser import (  # noqa: F401
     OLD,
@@ -327,7 +327,7 @@ def test_a_property_that_is_gone_keeps_its_row_and_says_who_deleted_it(ana, peop
     segment = make(people, {"all": [PRO, {**ORDERS, "value": 3}]})
     orders = people.properties.get(name="orders")
     bo = User.objects.create(username="bo", first_name="Bo")
-    said = gone.message(people.pk, "customProperties.orders")
+    said = deleted_properties.message(people.pk, "customProperties.orders")
     LogEntry.objects.log_actions(bo.pk, [orders], DELETION, said)
     orders.delete()
     ana.open(f"/admin/segments/segment/{segment.pk}/change/")

@@ -301,7 +301,7 @@ def test_while_the_engine_is_busy_everybody_is_listed_and_a_search_waits(ana, pe
     def busy(*args, **kwargs):
         raise SnapshotBusy
 
-    monkeypatch.setattr(contact_list.search.audience, "several", busy)
+    monkeypatch.setattr(contact_list.contact_search.audience, "several", busy)
     response = ana.get(LIST)
     assert names(response) == ["Jana", "Elena Groß", "Lena Sanz"]
     assert "3 contacts" in text(response)

@@ -459,15 +459,15 @@ def test_a_sorted_walk_while_people_are_added_misses_and_repeats_nobody(api, sho
 
 
 def test_somebody_deleted_meanwhile_leaves_no_gap(shop, people):
-    from segments.engine import audience, ordered
-    from segments.engine.ordered import Key
+    from segments.engine import audience, keyset_pages
+    from segments.engine.keyset_pages import Key
     from segments.rules.tree import All
 
     found = audience.matching(people, All(()), also=["firstName"])
     Contact.objects.filter(first_name="BO").delete()
-    page = ordered.page(found, [Key("firstName")], 3)
+    page = keyset_pages.page(found, [Key("firstName")], 3)
     assert [contact.first_name for _, contact in page] == ["Ana", "Cleo", "Dan"]
-    page = ordered.page(found, [Key("firstName")], 2, before=page[1][0])
+    page = keyset_pages.page(found, [Key("firstName")], 2, before=page[1][0])
     assert [contact.first_name for _, contact in page] == ["Ana"]
 
 

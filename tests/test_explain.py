@@ -25,7 +25,7 @@ from segments.management.commands.explain_segment import lines
 from segments.models import Pin, Segment, rewrite_pins
 from segments.references import Wanted
 from segments.rules.check import check
-from segments.rules.explain import Denial, Explainer, Group, Leaf, Membership, Stored
+from segments.rules.explanation import Denial, Explainer, Group, Leaf, Membership, Stored
 from segments.rules.reasons import closest
 from segments.rules.tree import All, Any, Condition, InSegment, Not, read_node, walk
 from segments.saving import drafts

@@ -48,7 +48,7 @@ PLANTED = [
     ("workspaces/models.py", "workspaces.people", "workspaces.models is not allowed to import workspaces.people"),
     ("contacts/models.py", "segments.models", "contacts is not allowed to import segments"),
     ("segmenter/health.py", "segmenter.urls", "segmenter.health is not allowed to import segmenter.urls"),
-    ("segments/engine/cursors.py", "segments.engine.ordered", "No cycles are allowed in segments.engine"),
+    ("segments/engine/cursors.py", "segments.engine.keyset_pages", "No cycles are allowed in segments.engine"),
 ]
 
 

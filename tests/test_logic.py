@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
 from segments.rules.check import check
-from segments.rules.logic import in_words, proof
+from segments.rules.satisfiability import in_words, proof
 from segments.rules.tree import All, Any, read_node
 from tests import oracle
 from tests.test_engine import DAYS, KINDS, MOMENTS, NODES, NUMBERS, PERSON, REFERENCES, SCHEMA, TEXTS, leaf, nodes

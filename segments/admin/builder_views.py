@@ -25,19 +25,19 @@ from contacts.models import Status
 from contacts.schema import PropertyType, Schema
 from contacts.search_terms import meant
 from contacts.values import Kind, is_day, local_day, moment_of, span
-from segments.answers import choices, explanations, narrowing, preview, proofs
-from segments.answers.narrowing import Key, Line
+from segments.answers import builder_options, constant_groups, explanations, line_counts, preview
+from segments.answers.line_counts import Key, Line
 from segments.engine import audience
 from segments.engine.audience import Audience
-from segments.engine.listing import ONLY_PINNED
+from segments.engine.summaries import ONLY_PINNED
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules import tree
 from segments.rules.check import Checked, check, find_property
-from segments.rules.explain import stored
+from segments.rules.explanation import stored
 from segments.rules.tree import All, Condition, Rule, write_node
 from segments.rules.words import NameOf, day_in_words, minute_in_words, sentence
-from segments.saving import gone
+from segments.saving import deleted_properties
 from workspaces.admin.scope import workspaces
 from workspaces.admin.times import clock
 from workspaces.models import Role, Workspace
@@ -113,16 +113,16 @@ def count_people(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
     try:
         return _counted(workspace, wanted)
     except Invalid as error:
-        raise Invalid(gone.explained(workspace, wanted.rule, error.problems)) from None
+        raise Invalid(deleted_properties.explained(workspace, wanted.rule, error.problems)) from None
 
 
 def _counted(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
     rule = wanted.rule
-    parts = {} if rule is None else narrowing.asked(rule)
+    parts = {} if rule is None else line_counts.asked(rule)
     found = _found(workspace, wanted, parts)
     told: dict[str, Any] = {"sentence": ONLY_PINNED, "lines": [], "proofs": []}
     if rule is not None:
-        lines = narrowing.lines(rule, found.parts, found.everybody)
+        lines = line_counts.lines(rule, found.parts, found.everybody)
         told = _told(check(rule, found.people.schema), preview.names(workspace, rule), found.people, lines)
     return {
         **told,
@@ -157,7 +157,7 @@ def _found(workspace: Workspace, wanted: Wanted, parts: Mapping[Key, Rule]) -> _
 
 def _told(rule: Checked, name_of: NameOf, people: Audience, lines: Sequence[Line]) -> dict[str, Any]:
     # Of an empty workspace everything is so.
-    proved = proofs.proofs(rule, lines, people.people, name_of) if people.people else []
+    proved = constant_groups.proofs(rule, lines, people.people, name_of) if people.people else []
     return {
         "sentence": sentence(rule, name_of),
         "lines": [asdict(line) for line in lines],
@@ -273,19 +273,19 @@ def explain(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 @require_GET
 @answering
 def offer_choices(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    return choices.of(workspace, _segment(workspace, request.GET.get("segment")))
+    return builder_options.of(workspace, _segment(workspace, request.GET.get("segment")))
 
 
 @require_GET
 @answering
 def offer_values(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    return choices.values(workspace, request.GET.get("property", ""), request.GET.get("text", ""))
+    return builder_options.values(workspace, request.GET.get("property", ""), request.GET.get("text", ""))
 
 
 @require_GET
 @answering
 def describe_segments(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    return {"told": choices.told(workspace, request.GET.getlist("id"))}
+    return {"told": builder_options.told(workspace, request.GET.getlist("id"))}
 
 
 @require_GET
@@ -301,7 +301,7 @@ def copy_rule(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
 @require_GET
 @answering
 def suggest(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
-    return {"found": choices.suggested(workspace, request.GET.get("text", ""))}
+    return {"found": builder_options.suggested(workspace, request.GET.get("text", ""))}
 
 
 def start(segment: Segment | None) -> dict[str, Any]:
@@ -309,7 +309,7 @@ def start(segment: Segment | None) -> dict[str, Any]:
     choices_now = None
     if segment:
         with suppress(SnapshotBusy):  # then the builder asks for them itself
-            choices_now = choices.of(segment.workspace, segment)
+            choices_now = builder_options.of(segment.workspace, segment)
     return {
         "modules": _modules(),
         "choices": choices_now,

@@ -13,7 +13,7 @@ from contacts.models import Contact, Status
 from contacts.search_terms import id_of, meant
 from contacts.values import milliseconds
 from segments.admin.contact_filters import ContactFilters
-from segments.engine import search
+from segments.engine import contact_search
 from segments.engine.audience import Audience
 from segments.engine.cursors import Cursor
 from segments.references import Wanted
@@ -75,7 +75,7 @@ class Asked:
         """Raises Invalid."""
         if self.is_trash:
             raise Invalid([Problem("State", "trashed people are in no segment and in no export")])
-        words = search.containing(self.text, "Search")
+        words = contact_search.containing(self.text, "Search")
         return All((*self.filters.rules(), *words.rules))
 
     def people(self) -> Audience:
@@ -84,7 +84,7 @@ class Asked:
             raise Invalid([Problem("State", "trashed people are in no segment and in no export")])
         cursor = self.older or self.newer
         wanted = Wanted(All(tuple(self.filters.rules())))
-        return search.found(self.workspace, self.text, wanted, cursor.now if cursor else None, "Search")
+        return contact_search.found(self.workspace, self.text, wanted, cursor.now if cursor else None, "Search")
 
     @cached_property
     def older(self) -> Cursor | None:
@@ -189,7 +189,7 @@ def suggested(held: QuerySet[Workspace], text: str) -> list[int]:
     found: list[int] = []
     for workspace in held[:MOST_SEARCHED]:
         try:
-            found += search.found(workspace, text, Wanted(All())).after(0, MOST_SUGGESTED - len(found))
+            found += contact_search.found(workspace, text, Wanted(All())).after(0, MOST_SUGGESTED - len(found))
         except (Invalid, SnapshotBusy):
             continue  # an index still finds them
         if len(found) == MOST_SUGGESTED:

@@ -30,7 +30,7 @@ from segments.admin.links import link, links
 from segments.admin.staff import by_staff
 from segments.models import Segment
 from segments.rendering import percent
-from segments.saving import gone
+from segments.saving import deleted_properties
 from segments.upkeep import property_changes, property_uses
 from segments.upkeep.property_changes import Breaking, Changed, Deletion, Wanted, WouldBreak
 from segments.usage import Broken
@@ -118,7 +118,7 @@ class UsedInRules(ScopedAdmin):
         """So that a rule which still names one of them can say what became of it."""
         entries: list[LogEntry] = []
         for obj in queryset:
-            said = gone.message(obj.workspace_id, self.reference(obj))
+            said = deleted_properties.message(obj.workspace_id, self.reference(obj))
             entries += LogEntry.objects.log_actions(cast(int, request.user.pk), [obj], DELETION, said)
         return entries
 

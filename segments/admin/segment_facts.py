@@ -21,7 +21,7 @@ from segments.admin.links import links
 from segments.answers.preview import in_words
 from segments.engine import audience
 from segments.engine.audience import Audience
-from segments.growth import growth as trends
+from segments.growth import page_facts as trends
 from segments.models import PinKind, Segment
 from segments.rules import tree
 from workspaces.problems import Invalid

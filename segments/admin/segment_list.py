@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 
-from segments.engine import listing
-from segments.engine.listing import Told
-from segments.growth import growth
+from segments.engine import summaries
+from segments.engine.summaries import Told
+from segments.growth import page_facts
 
 WEEK = 7  # days
 
@@ -21,8 +21,8 @@ class SegmentList(ChangeList):
         """With what each of them says and finds, where all are of one workspace: each workspace is a pass."""
         super().get_results(request)
         of_one = len({segment.workspace_id for segment in self.result_list}) == 1
-        told = listing.told(self.result_list) if of_one else {}
-        changes = growth.changes(self.result_list, told, timezone.now(), WEEK) if of_one else {}
+        told = summaries.told(self.result_list) if of_one else {}
+        changes = page_facts.changes(self.result_list, told, timezone.now(), WEEK) if of_one else {}
         for segment in self.result_list:
             segment.told, segment.change = told.get(segment.pk), changes.get(segment.pk, "")
 

@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from contacts.columnar.busy import BUSY, SnapshotBusy
 from contacts.values import moment_of
 from segments.admin import contact_pages
-from segments.engine import search
+from segments.engine import contact_search
 from segments.engine.cursors import Cursor
 from segments.models import Segment
 from segments.references import Wanted
@@ -65,7 +65,9 @@ def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any
     after, before = (Cursor.read(asked[name], name) if asked.get(name) else None for name in ("after", "before"))
     held = after or before
     text = asked.get("q", "")
-    found = search.found(segment.workspace, text, Wanted(segment.tree, segment), held.now if held else None, "Search")
+    found = contact_search.found(
+        segment.workspace, text, Wanted(segment.tree, segment), held.now if held else None, "Search"
+    )
     page = found.page(PAGE, after.contact_id if after else 0, before.contact_id if before and not after else None)
     if not page:
         return {"people": page, "count": found.count, "at": clock(moment_of(found.now), segment.workspace.zone)}

@@ -10,11 +10,11 @@ from contacts.columnar.busy import SnapshotBusy
 from contacts.importing import importjobs
 from contacts.models import ContactMark, ImportJob, ImportState
 from contacts.values import local_day, milliseconds
-from segments.engine import audience, listing
-from segments.engine.listing import Told
-from segments.growth import growth
+from segments.engine import audience, summaries
+from segments.engine.summaries import Told
+from segments.growth import page_facts
 from segments.growth.charts import SPAN
-from segments.growth.growth import Trend
+from segments.growth.page_facts import Trend
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.tree import All, Condition
@@ -46,8 +46,8 @@ class Overview:
 def overview(workspace: Workspace, now: datetime) -> Overview:
     live = workspace.segments.live()
     latest = list(live.order_by("-updated_at", "-id")[:MOST_SEGMENTS])
-    told = listing.told(latest)
-    trends = growth.trends(latest, told, now)
+    told = summaries.told(latest)
+    trends = page_facts.trends(latest, told, now)
     segments = [(segment, told[segment.pk], trends[segment.pk]) for segment in latest]
     waiting = ContactMark.objects.filter(workspace_id=workspace.pk).values("contact_id").distinct().count()
     day = str(local_day(milliseconds(now), workspace.zone))

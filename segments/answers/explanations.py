@@ -9,13 +9,13 @@ from contacts.columnar.snapshot import Reading
 from contacts.schema import PropertyType
 from contacts.values import milliseconds, moment_of
 from segments import references
-from segments.engine import listing
+from segments.engine import summaries
 from segments.engine.audience import Audience
 from segments.engine.evaluation import evaluate
 from segments.models import Pin, Segment
 from segments.references import Wanted
 from segments.rules.check import check
-from segments.rules.explain import Explainer, Explanation, Pinned, Stored, stored
+from segments.rules.explanation import Explainer, Explanation, Pinned, Stored, stored
 from segments.rules.reasons import closest, why
 from segments.rules.tree import walk
 from segments.rules.words import day_in_words
@@ -107,7 +107,7 @@ def memberships(workspace: Workspace, contact_id: int) -> list[tuple[Segment, bo
         return person.read(workspace, contact_id, named).reading
 
     segments = list(workspace.segments.live().order_by("name", "id")[:MOST_SHOWN])
-    found = listing.of_segments(workspace, segments, read=read)
+    found = summaries.of_segments(workspace, segments, read=read)
     return [(each, _is_in(found[each.pk])) for each in segments]
 
 

@@ -10,7 +10,7 @@ from contacts.values import Kind, iso, milliseconds
 from contacts.writing import documents
 from segments.engine import audience
 from segments.engine.audience import Audience, Change, Step
-from segments.engine.listing import ONLY_PINNED
+from segments.engine.summaries import ONLY_PINNED
 from segments.models import Segment
 from segments.references import Wanted
 from segments.rules.check import check, find_property

@@ -26,11 +26,11 @@ from contacts.writing.upserts import Change
 from segments.api import paging
 from segments.api.paging import Paging
 from segments.dialects import swipeone
-from segments.engine import audience, ordered, search
+from segments.engine import audience, contact_search, keyset_pages
 from segments.rules.check import check
 from segments.rules.tree import All, Rule
 from segments.upkeep import forgetting
-from segments.upkeep.dossier import dossier
+from segments.upkeep.personal_data import dossier
 from workspaces import idempotency
 from workspaces.api import caller_workspace, workspace_of
 from workspaces.models import Workspace
@@ -46,7 +46,7 @@ class ContactViewSet(ViewSet):
 
     def list(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
-        return listed(request, workspace, search.containing(request.query_params.get("searchText", "")))
+        return listed(request, workspace, contact_search.containing(request.query_params.get("searchText", "")))
 
     def search(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
@@ -223,7 +223,7 @@ def _search(body: Any, workspace: Workspace) -> tuple[Rule, Paging]:
     rule = _filter(body.get("filter"), schema, problems)
     order = paging.body_order(body.get("sort"), problems)
     try:
-        ordered.check(order, schema)
+        keyset_pages.check(order, schema)
     except Invalid as error:
         problems += error.problems
     return rule, paging.read(body, USUAL_SEARCH_LIMIT, order, problems)

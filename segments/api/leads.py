@@ -20,7 +20,7 @@ from contacts.writing import upserts
 from contacts.writing.upserts import Change
 from segments.dialects import tiledesk, tiledesk_leads
 from segments.dialects.tiledesk_leads import ATTRIBUTES, PROPERTIES, Asked, Sent
-from segments.engine import audience, fulltext
+from segments.engine import audience, word_search
 from segments.engine.audience import Audience
 from segments.references import Wanted
 from segments.rules.tree import All, Any, Condition, InSegment, Rule
@@ -179,7 +179,7 @@ def _change(workspace: Workspace, sent: Sent) -> Change:
 
 def _found(workspace: Workspace, asked: Asked) -> Audience:
     """Everybody whom a list is asked for; from the snapshot, which has all but the trash. Raises Invalid, NoSegment."""
-    words = fulltext.words(asked.text)
+    words = word_search.words(asked.text)
     if len(words) > MOST_WORDS:
         raise Invalid([Problem("full_text", f"has {len(words)} different words; use {MOST_WORDS} at most")])
     segment = _segment_rule(workspace, asked) if asked.segment else All(())

@@ -7,10 +7,10 @@ from typing import Any
 from contacts import properties
 from contacts.schema import Schema
 from contacts.writing import documents
-from segments.engine import ordered
+from segments.engine import keyset_pages
 from segments.engine.audience import Audience
 from segments.engine.cursors import Cursor
-from segments.engine.ordered import START, Key, Place
+from segments.engine.keyset_pages import START, Key, Place
 from workspaces import limits
 from workspaces.problems import Invalid, Problem
 
@@ -41,10 +41,10 @@ class Paging:
 
     def _check(self, schema: Schema) -> None:
         """Raises Invalid for an order or a cursor that the properties of the workspace do not bear."""
-        ordered.check(self.order, schema)
+        keyset_pages.check(self.order, schema)
         for parameter, cursor in (("searchAfter", self.after), ("searchBefore", self.before)):
             if cursor:
-                ordered.check_place(_place(cursor), self.order, schema, parameter)
+                keyset_pages.check_place(_place(cursor), self.order, schema, parameter)
 
     def write(self, people: Audience) -> dict[str, Any]:
         """The page, the exact number of all, and the cursors to what comes next and came before. Raises Invalid."""
@@ -52,7 +52,7 @@ class Paging:
         self._check(people.schema if known else properties.schema(people.workspace))  # which knows more to suggest
         after = _place(self.after) if self.after else START
         before = _place(self.before) if self.before else None
-        page = ordered.page(people, self.order, self.limit, after, before)
+        page = keyset_pages.page(people, self.order, self.limit, after, before)
         cursors = [
             Cursor(place.contact_id, people.now, _spelled(self.order), place.values).write() for place, _ in page
         ]

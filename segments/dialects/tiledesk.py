@@ -12,7 +12,7 @@ from typing import Any as Json
 
 from contacts.schema import Schema
 from contacts.values import Kind, iso, kind_of, milliseconds
-from segments.dialects import tiledesk_listing
+from segments.dialects import tiledesk_list_queries
 from segments.dialects.dialect import Listing, Shown
 from segments.dialects.draft import Draft
 from segments.dialects.reading import NATIVE, NotSayable, Operators, Reader, spelled
@@ -191,7 +191,7 @@ def write_one(segment: dict[str, Json], warnings: Sequence[str] = ()) -> dict[st
 
 def read_listing(query: Mapping[str, str]) -> Listing:
     """Raises Invalid."""
-    return tiledesk_listing.read(query, _SORTS)
+    return tiledesk_list_queries.read(query, _SORTS)
 
 
 _SORTS = {"createdAt": "created_at", "updatedAt": "updated_at", "name": "name", "_id": "id", "id": "id"}

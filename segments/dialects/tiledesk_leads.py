@@ -10,7 +10,7 @@ from typing import Protocol
 
 from contacts.schema import CUSTOM
 from contacts.values import iso, milliseconds
-from segments.dialects import tiledesk_fields, tiledesk_listing
+from segments.dialects import tiledesk_fields, tiledesk_list_queries
 from segments.dialects.dialect import Listing
 from segments.rules.tree import Condition, Not, Rule
 from workspaces.problems import Invalid, Problem, listed
@@ -173,7 +173,7 @@ def read_query(query: Mapping[str, str], tags: Sequence[str] = (), *, file: bool
     listing = Listing()
     try:
         limits = {"usual": _FILES_LIMIT, "highest": _FILES_LIMIT} if file else {}
-        listing = tiledesk_listing.read(query, _SORTS, **limits)
+        listing = tiledesk_list_queries.read(query, _SORTS, **limits)
     except Invalid as error:
         problems += error.problems
     if file and not (query.get("page") or query.get("limit")):

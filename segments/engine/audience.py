@@ -19,7 +19,7 @@ from contacts.columnar.facets import Facets, Histogram
 from contacts.columnar.snapshot import Layer
 from contacts.models import Contact, Status
 from contacts.schema import Schema
-from segments.engine import fulltext, page_numbers
+from segments.engine import offset_pages, word_search
 from segments.engine.evaluation import Read, evaluate, met_among
 from segments.models import Segment
 from segments.references import Wanted
@@ -129,11 +129,11 @@ class Audience:
         """
         columns = [ID, *filter(None, [reference])]
         parts = [layer.frame.select(columns).filter(mask) for layer, mask in facets.visible(self.layers)]
-        return page_numbers.ids(parts, start, limit, descending=descending)
+        return offset_pages.ids(parts, start, limit, descending=descending)
 
     def with_words(self, words: Sequence[str], references: Sequence[str]) -> "Audience":
         """Those in whose texts all of these words occur. The properties must be ones that were read with it."""
-        return self._with(fulltext.found(layer, mask, words, references) for layer, mask in self.layers)
+        return self._with(word_search.found(layer, mask, words, references) for layer, mask in self.layers)
 
     def where(self, rule: Rule) -> "Audience":
         """Those who meet a rule too, sought among the members alone. Its properties must have been read with them.

@@ -22,7 +22,7 @@ from pyroaring import BitMap64
 from contacts.columnar import snapshot
 from contacts.models import Contact
 from contacts.values import local_day
-from segments.engine import listing
+from segments.engine import summaries
 from segments.engine.audience import Audience
 from segments.growth.charts import SPAN, Day
 from segments.models import Segment, SegmentDay, SegmentPeople
@@ -65,7 +65,7 @@ def _record(workspace: Workspace, ids: Sequence[str], now: int | None) -> int:
         # Taken before anything is read: whoever is forgotten under this lock cannot come back by what was read before.
         lock_history(workspace.pk)
         segments = {each.pk: each for each in workspace.segments.live().filter(pk__in=ids)}
-        told = listing.of_segments(workspace, segments.values(), now)
+        told = summaries.of_segments(workspace, segments.values(), now)
         found = iter([(segments[pk], each) for pk, each in told.items() if isinstance(each, Audience)])
         counted = 0
         while part := list(islice(found, WRITTEN_AT_ONCE)):

@@ -7,7 +7,7 @@ from typing import Any
 
 from contacts.values import Kind
 from segments.rules.check import Test
-from segments.rules.explain import Change, Denial, Group, Leaf, Membership, Node, Pinned
+from segments.rules.explanation import Change, Denial, Group, Leaf, Membership, Node, Pinned
 from segments.rules.operators import OPERATORS
 from segments.rules.tree import InSegment
 from segments.rules.words import MIGHT_BE, PLAINLY, Voice, label, said

@@ -14,8 +14,8 @@ from django.utils import timezone
 from contacts import properties
 from contacts.schema import CUSTOM, TAG
 from segments.dialects.draft import Draft
-from segments.engine import listing
-from segments.engine.listing import Key
+from segments.engine import summaries
+from segments.engine.summaries import Key
 from segments.models import Segment, SegmentVersion, Source
 from segments.references import Wanted
 from segments.rules.difference import Names, difference
@@ -120,7 +120,7 @@ def counts(segment: Segment, kept: Mapping[Key, Content]) -> dict[Key, int | str
             wanted[key] = Wanted(each.tree, segment)
         except Invalid as error:
             found[key] = str(error)
-    return found | listing.counts(segment.workspace, wanted)
+    return found | summaries.counts(segment.workspace, wanted)
 
 
 # --- in words --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from contacts.commands import called, find_contact
 from segments.answers import explanations
 from segments.commands import find_segment
 from segments.references import Wanted
-from segments.rules.explain import Denial, Explanation, Group, Leaf, Membership, Node, Pinned
+from segments.rules.explanation import Denial, Explanation, Group, Leaf, Membership, Node, Pinned
 from segments.rules.words import moment_in_words
 from workspaces.commands import refuse_problems
 from workspaces.problems import Invalid

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from contacts.commands import find_contact
 from contacts.models import Contact
-from segments.upkeep.dossier import dossier
+from segments.upkeep.personal_data import dossier
 from workspaces.commands import find_workspace
 
 

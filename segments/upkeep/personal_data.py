@@ -7,7 +7,7 @@ from contacts.columnar import person
 from contacts.columnar.snapshot import Reading
 from contacts.values import iso, milliseconds
 from contacts.writing import documents
-from segments.engine import listing
+from segments.engine import summaries
 from segments.engine.audience import Audience
 from segments.models import Pin, Segment
 from workspaces.models import Workspace
@@ -50,6 +50,6 @@ def memberships(workspace: Workspace, contact_id: int) -> tuple[list[Segment], l
         return person.read(workspace, contact_id, named).reading
 
     segments = {segment.pk: segment for segment in workspace.segments.live()}
-    found = listing.of_segments(workspace, segments.values(), read=read)
+    found = summaries.of_segments(workspace, segments.values(), read=read)
     held = [segment for pk, segment in segments.items() if isinstance(each := found[pk], Audience) and each.count]
     return held, [segment for pk, segment in segments.items() if isinstance(found[pk], str)]

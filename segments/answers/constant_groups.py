@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from segments.answers.narrowing import Line
-from segments.rules import logic
+from segments.answers.line_counts import Line
+from segments.rules import satisfiability
 from segments.rules.check import Checked
 from segments.rules.tree import ROOT, All, Any, Leaf, Not
 from segments.rules.words import NameOf
@@ -24,13 +24,13 @@ def proofs(rule: Checked, lines: Iterable[Line], everybody: int, name_of: NameOf
     """The outermost ones. Only where a count is nobody or everybody is there anything to prove."""
     sure = {line.at for line in lines if line.alone in (0, everybody)}
     return [
-        Proved(at, found.everyone, logic.in_words(found, name_of), _differs(_otherwise(group)))
+        Proved(at, found.everyone, satisfiability.in_words(found, name_of), _differs(_otherwise(group)))
         for at, group, found in _proved(rule, ROOT, sure)
     ]
 
 
-def _proved(rule: Checked, at: str, sure: set[str]) -> Iterator[tuple[str, Checked, logic.Proof]]:
-    found = logic.proof(rule) if at in sure else None
+def _proved(rule: Checked, at: str, sure: set[str]) -> Iterator[tuple[str, Checked, satisfiability.Proof]]:
+    found = satisfiability.proof(rule) if at in sure else None
     if found:
         yield at, rule, found
         return
@@ -57,4 +57,4 @@ def _otherwise(rule: Checked) -> Checked | None:
 
 
 def _differs(other: Checked | None) -> bool:
-    return other is not None and logic.proof(other) is None
+    return other is not None and satisfiability.proof(other) is None

@@ -10,7 +10,7 @@ from pyroaring import BitMap64
 from contacts.models import Contact
 from contacts.values import local_day, milliseconds
 from segments.engine.audience import Audience
-from segments.engine.listing import Told
+from segments.engine.summaries import Told
 from segments.growth import charts, history
 from segments.growth.charts import SPAN, Point, Sparkline
 from segments.models import Segment, SegmentPeople

@@ -9,7 +9,7 @@ from contacts.models import Property
 from contacts.schema import CUSTOM, TAG
 from contacts.values import Kind
 from segments import usage
-from segments.engine import audience, listing
+from segments.engine import audience, summaries
 from segments.models import Segment
 from segments.rules.operators import OPERATORS, UNITS
 from segments.rules.tree import MOST_CONDITIONS, MOST_LEVELS, All
@@ -130,7 +130,8 @@ def told(workspace: Workspace, ids: Sequence[str]) -> dict[str, Any]:
     """Of a few segments, how many are in each and what its rule says."""
     segments = workspace.segments.live().filter(pk__in=ids[:MOST_TOLD]).select_related("workspace")
     return {
-        pk: {"count": each.count, "words": each.problem or each.sentence} for pk, each in listing.told(segments).items()
+        pk: {"count": each.count, "words": each.problem or each.sentence}
+        for pk, each in summaries.told(segments).items()
     }
 
 
