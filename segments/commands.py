@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 
 from contacts import properties
 from contacts.columnar import memory, snapshot
-from contacts.exports import FORMATS
+from contacts.export_formats import FORMATS
 from segments.engine import exports
 from segments.engine.exports import Stream
 from segments.models import Segment

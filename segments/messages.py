@@ -9,8 +9,8 @@ import orjson
 import psycopg
 from django.db import connection
 
-from contacts import exports, properties
-from contacts.exports import BLOCK, FORMATS
+from contacts import export_formats, properties
+from contacts.export_formats import BLOCK, FORMATS
 from contacts.models import wire_id
 from contacts.schema import TAG
 from segments import rendering
@@ -166,7 +166,7 @@ class _Messages:
     def filled(self, held: psycopg.Connection[Any], ids: Iterable[int]) -> Iterator[tuple[dict[str, Any], list[str]]]:
         """Each of these people with the rendered texts, and the names of what they lack."""
         types, zone = self.types.values(), self.schema.zone
-        for pk, email, *texts in exports.values(held, self.workspace.pk, ["email", *self.references], ids):
+        for pk, email, *texts in export_formats.values(held, self.workspace.pk, ["email", *self.references], ids):
             pairs = zip(types, texts, strict=True)
             values = {type_.reference: rendering.shown(type_.kind, text, zone) for type_, text in pairs}
             rendered = {

@@ -17,7 +17,7 @@ from pyroaring import BitMap64
 import segmenter.urls  # noqa: F401  which finds the pages of the admin
 from contacts import properties
 from contacts.importing import uploads
-from contacts.importing.importjobs import Options
+from contacts.importing.import_jobs import Options
 from contacts.models import Contact, ImportJob, Property, SubstitutionTag
 from contacts.values import Kind
 from contacts.writing import upserts

@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
-from contacts.importing import importjobs, imports, tasks, uploads
+from contacts.importing import import_jobs, imports, tasks, uploads
 from contacts.models import Contact, ImportJob
 from tests.people import add
 from tests.test_browser import ana, axe, chromium, people, pytestmark  # noqa: F401
@@ -218,7 +218,7 @@ def first_reading():
     """The number of its batches."""
     job = ImportJob.objects.get()
     with uploads.opened(job) as opened:
-        source = imports.source_of(opened, importjobs.options_of(job))
+        source = imports.source_of(opened, import_jobs.options_of(job))
         return sum(1 for _ in source.batches(len(HEADER), imports.ROWS_A_BATCH))
 
 
@@ -382,7 +382,7 @@ def screens(screen, file):
     is_at(screen, "Done")
     yield "5-done"
     job = ImportJob.objects.get()
-    importjobs.fail(job, Invalid([Problem("line 7", "is not UTF-8")]))
+    import_jobs.fail(job, Invalid([Problem("line 7", "is not UTF-8")]))
     screen.open(f"/admin/contacts/importjob/{job.pk}/change/").sees("The import has failed.")
     yield "5-failed"
 

@@ -153,7 +153,7 @@ def test_more_columns_than_a_function_has_arguments(shop):
 
 
 def test_too_many_columns_are_refused_by_number(people, monkeypatch):
-    monkeypatch.setattr("contacts.exports.MOST_COLUMNS", 3)
+    monkeypatch.setattr("contacts.export_formats.MOST_COLUMNS", 3)
     with pytest.raises(Invalid, match="there are 17 columns, and an export can have 3; choose some"):
         written(people)
     assert len(rows(written(people, columns="id,plan,vip"))[0]) == 3
@@ -318,7 +318,7 @@ def test_an_export_s_own_columns_are_left_out_of_an_import_and_a_stranger_s_are_
 
 def test_who_is_in_and_what_they_have_are_of_one_moment(people, monkeypatch):
     """While an export waits for its reader everybody changes: it goes on to tell what was."""
-    monkeypatch.setattr("contacts.exports.FEWEST_ROWS", 1)
+    monkeypatch.setattr("contacts.export_formats.FEWEST_ROWS", 1)
     stream = exports.export(people, Wanted(Not(PRO)), "firstName,plan")
     with Elsewhere() as writer:
         writer.do(lambda: add(people, "Cleo", plan="free"))
@@ -346,7 +346,7 @@ def assert_soon(holds):
 
 @pytest.mark.parametrize("read", [0, 1, 2])
 def test_a_reader_who_goes_away_frees_the_connection(api, people, read, monkeypatch):
-    monkeypatch.setattr("contacts.exports.FEWEST_ROWS", 1)
+    monkeypatch.setattr("contacts.export_formats.FEWEST_ROWS", 1)
     before = sessions()
     answer = api.get(EVERYBODY)
     assert sessions() == before + exports.CONNECTIONS
@@ -359,8 +359,8 @@ def test_a_reader_who_goes_away_frees_the_connection(api, people, read, monkeypa
 @pytest.mark.parametrize("form", ["csv", "ndjson"])
 def test_what_breaks_off_is_no_file_that_anybody_reads(people, form, monkeypatch):
     Contact.objects.bulk_create(Contact(workspace=people, first_name=f"N{number}") for number in range(20))
-    monkeypatch.setattr("contacts.exports.FEWEST_ROWS", 1)
-    monkeypatch.setattr("contacts.exports.ROWS_A_QUERY", 1)
+    monkeypatch.setattr("contacts.export_formats.FEWEST_ROWS", 1)
+    monkeypatch.setattr("contacts.export_formats.ROWS_A_QUERY", 1)
     blocks = iter(exports.export(people, Wanted(EVERYONE), "firstName", form))
     text = (next(blocks) + next(blocks)).decode()
     with connection.cursor() as cursor:

@@ -14,8 +14,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from contacts.columnar import extract
 from contacts.columnar.refresh import refresh_within
-from contacts.importing import importjobs, imports, tasks, uploads
-from contacts.importing.importjobs import Options
+from contacts.importing import import_jobs, imports, tasks, uploads
+from contacts.importing.import_jobs import Options
 from contacts.models import Contact, ContactMark, ImportJob, ImportPart, Property
 from contacts.writing import keys
 from segments.engine import audience
@@ -64,12 +64,12 @@ def sent(api, shop, content, **fields):
 
 def shown(api, job):
     document = api.get(f"/api/imports/{job['_id']}").json()["data"]["import"]
-    assert document["doneRows"] == sum(document[name] for name in importjobs.COUNTS)
+    assert document["doneRows"] == sum(document[name] for name in import_jobs.COUNTS)
     return document
 
 
 def outcome(document):
-    return " ".join(f"{document[name]} {name}" for name in importjobs.COUNTS if document[name])
+    return " ".join(f"{document[name]} {name}" for name in import_jobs.COUNTS if document[name])
 
 
 def rejects(api, job):
@@ -81,7 +81,7 @@ def rejects(api, job):
 def imported(shop, content, key="id", **options):
     """Run in this process; the job and who is there then."""
     file = BytesIO(content.encode() if isinstance(content, str) else content)
-    job = importjobs.create(shop, file, Options(key=key, **options))
+    job = import_jobs.create(shop, file, Options(key=key, **options))
     imports.run(job, file)
     job.refresh_from_db()
     return job
@@ -339,12 +339,12 @@ def test_a_worker_that_has_to_stop_leaves_its_import_between_two_batches(api, sh
 
 
 def test_an_import_that_somebody_runs_is_neither_rescued_nor_run_twice(shop):
-    job = importjobs.create(shop, BytesIO(b"id\n1\n"), Options(key="id"))
+    job = import_jobs.create(shop, BytesIO(b"id\n1\n"), Options(key="id"))
     ImportJob.objects.update(state="writing", updated_at="2024-01-01T00:00Z")
     release, holding = threading.Event(), threading.Event()
 
     def hold():
-        with importjobs.held(ImportJob.objects.get()):
+        with import_jobs.held(ImportJob.objects.get()):
             holding.set()
             release.wait(20)
         connection.close()
@@ -384,7 +384,7 @@ def test_whoever_reads_while_an_import_goes_on_never_meets_its_marks(shop, monke
 
     monkeypatch.setattr(imports.Watcher, "written", look)
     file = BytesIO(b"id,plan\n" + b"".join(b"%d,pro\n" % number for number in range(6)))
-    job = importjobs.create(shop, file, Options(key="id"))
+    job = import_jobs.create(shop, file, Options(key="id"))
     if somebody_refreshes:
         # Theirs is the lock: what was written keeps its marks, and is exact all the same.
         monkeypatch.setattr(imports, "refresh_within", lambda cursor, workspace_id: None)
@@ -472,7 +472,7 @@ def test_a_dry_run_of_a_command_can_be_done_afterwards(shop, tmp_path):
 
 
 def test_an_import_whose_command_died_is_said_to_have_stopped(shop):
-    importjobs.create(shop, BytesIO(b"id\n1\n"), Options(key="id"), path="/nowhere/people.csv")
+    import_jobs.create(shop, BytesIO(b"id\n1\n"), Options(key="id"), path="/nowhere/people.csv")
     ImportJob.objects.update(state="writing", updated_at="2024-01-01T00:00Z")
     tasks.rescue.func()
     assert ImportJob.objects.get().state == "stopped"
@@ -600,7 +600,7 @@ LONG = "x" * 1_000_000
 ])  # fmt: skip
 def test_every_row_of_a_file_is_accounted_for_exactly_once(shop, content, told):
     job = imported(shop, content)
-    assert outcome({name: getattr(job, name) for name in importjobs.COUNTS}) == told
+    assert outcome({name: getattr(job, name) for name in import_jobs.COUNTS}) == told
     assert job.rows == job.position
     assert Contact.objects.count() == job.created
     again = imported(shop, content)

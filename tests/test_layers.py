@@ -44,7 +44,11 @@ PLANTED = [
         "contacts.writing.keys",
         "contacts.columnar is not allowed to import contacts.writing",
     ),
-    ("contacts/properties.py", "contacts.exports", "contacts.properties is not allowed to import contacts.exports"),
+    (
+        "contacts/properties.py",
+        "contacts.export_formats",
+        "contacts.properties is not allowed to import contacts.export_formats",
+    ),
     ("workspaces/models.py", "workspaces.people", "workspaces.models is not allowed to import workspaces.people"),
     ("contacts/models.py", "segments.models", "contacts is not allowed to import segments"),
     ("segmenter/health.py", "segmenter.urls", "segmenter.health is not allowed to import segmenter.urls"),

@@ -9,7 +9,7 @@ from functools import cached_property
 from contacts.builtin import BUILTIN
 from contacts.importing.datepatterns import LONGEST
 from contacts.importing.guesses import Undated
-from contacts.importing.importjobs import Options
+from contacts.importing.import_jobs import Options
 from contacts.importing.imports import Head, Sampled
 from contacts.importing.mapping import KEYS, LEFT_OUT, TYPES, Policy, meaning
 from contacts.schema import CUSTOM, TAG, PropertyType, Schema

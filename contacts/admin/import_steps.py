@@ -26,8 +26,8 @@ from contacts.admin.import_words import (
     state_words,
     with_held,
 )
-from contacts.importing import importjobs, imports, tasks, uploads
-from contacts.importing.importjobs import FORMATS, Options
+from contacts.importing import import_jobs, imports, tasks, uploads
+from contacts.importing.import_jobs import FORMATS, Options
 from contacts.importing.imports import Head
 from contacts.importing.mapping import header_problems
 from contacts.models import ImportJob, ImportState
@@ -62,7 +62,7 @@ def step_of(job: ImportJob) -> str:
 
 def is_open(job: ImportJob) -> bool:
     """Whether it can still be said how the file shall be taken."""
-    state_allows = job.state in importjobs.STARTABLE or (job.state in importjobs.GOING and job.dry_run)
+    state_allows = job.state in import_jobs.STARTABLE or (job.state in import_jobs.GOING and job.dry_run)
     return state_allows and not (job.began_at or job.path) and job.parts.exists()
 
 
@@ -126,7 +126,7 @@ def visited(visit: Visit, step: str) -> HttpResponse:
 def read_file(visit: Visit) -> HttpResponse:
     """As found out or as said."""
     job, problems, head = visit.job, list[Problem](), None
-    options = _said(visit) if visit.is_sent else importjobs.options_of(job)
+    options = _said(visit) if visit.is_sent else import_jobs.options_of(job)
     try:
         head = _head(job, options, properties.schema(job.workspace))
     except Invalid as error:
@@ -153,7 +153,7 @@ def _said(visit: Visit) -> Options:
     encoding, delimiter = (visit.sent(name).replace("\0", "") or None for name in ("encoding", "delimiter"))
     if visit.sent("format") not in FORMATS:
         raise Http404
-    options = importjobs.options_of(visit.job)
+    options = import_jobs.options_of(visit.job)
     return replace(options, encoding=encoding, delimiter=delimiter, format=visit.sent("format"))
 
 
@@ -171,10 +171,10 @@ def _keep(job: ImportJob, options: Options) -> None:
     """Keep what was chosen; what was found out with other choices holds no longer. Raises Conflict."""
     if asdict(options) == job.options:
         return
-    if job.state in importjobs.GOING:
-        importjobs.cancel(job)
+    if job.state in import_jobs.GOING:
+        import_jobs.cancel(job)
     job.options = asdict(options)
-    importjobs.settle(job, ImportState.UPLOADED)
+    import_jobs.settle(job, ImportState.UPLOADED)
 
 
 # --- where each column goes
@@ -182,7 +182,7 @@ def _keep(job: ImportJob, options: Options) -> None:
 
 def match_columns(visit: Visit) -> HttpResponse:
     job = visit.job
-    options, schema = importjobs.options_of(job), properties.schema(job.workspace)
+    options, schema = import_jobs.options_of(job), properties.schema(job.workspace)
     try:
         head = _head(job, options, schema)
     except Invalid:
@@ -220,8 +220,8 @@ def _matched(visit: Visit, options: Options, headers: Sequence[str]) -> HttpResp
 def _try_out(job: ImportJob, options: Options, headers: Sequence[str]) -> None:
     """Have what was chosen checked. Raises Invalid, with what was chosen before still kept; Conflict."""
     with suppress(Conflict):
-        if job.state in importjobs.GOING:
-            importjobs.cancel(job)  # what is being tried out is not wanted any more
+        if job.state in import_jobs.GOING:
+            import_jobs.cancel(job)  # what is being tried out is not wanted any more
     job.options, job.dry_run = asdict(options), True
     try:
         tasks.start(job, headers)
@@ -259,7 +259,7 @@ def watch(visit: Visit) -> HttpResponse:
 def look_back(visit: Visit) -> HttpResponse:
     """How it ended; one that ended too early can be gone on with."""
     job, problem = visit.job, ""
-    can_go_on = job.state in importjobs.STARTABLE and bool(job.began_at) and job.parts.exists()
+    can_go_on = job.state in import_jobs.STARTABLE and bool(job.began_at) and job.parts.exists()
     if visit.is_sent and can_go_on:
         try:
             tasks.start(job)
@@ -289,7 +289,7 @@ def _about(job: ImportJob) -> dict[str, Any]:
         "counts": counts(job),
         "left_out": left_out,
         "taken": job.created + job.updated + job.unchanged,
-        "first_rejects": importjobs.first_rejects(job) if left_out and not going else [],
+        "first_rejects": import_jobs.first_rejects(job) if left_out and not going else [],
         "new": [(each["property"].removeprefix(CUSTOM), each["type"]) for each in columns if each["isNew"]],
         "remarks": job.plan.get("remarks", []),
         "problems": [Problem(each["path"], each["message"]) for each in job.problems],

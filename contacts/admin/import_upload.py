@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_protect
 
 from contacts.admin.import_steps import stepper, to
-from contacts.importing import importjobs, uploads
-from contacts.importing.importjobs import Options
+from contacts.importing import import_jobs, uploads
+from contacts.importing.import_jobs import Options
 from contacts.models import ImportJob, ImportState
 from workspaces.admin.scope import ScopedAdmin, offered
 from workspaces.models import Workspace
@@ -48,8 +48,8 @@ def _taken(owner: ScopedAdmin, request: HttpRequest, handler: uploads.FormHandle
     if handler.files != 1:
         return choose(owner, request, job.workspace, "Choose a file first.")
     handler.upload.finish()
-    job.options = asdict(Options(format=importjobs.format_of(job.file_name)))
-    importjobs.settle(job, ImportState.UPLOADED)
+    job.options = asdict(Options(format=import_jobs.format_of(job.file_name)))
+    import_jobs.settle(job, ImportState.UPLOADED)
     return to(job)
 
 

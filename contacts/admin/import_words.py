@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from contacts.importing import importjobs
-from contacts.importing.importjobs import FORMATS
+from contacts.importing import import_jobs
+from contacts.importing.import_jobs import FORMATS
 from contacts.importing.imports import Head
 from contacts.models import ImportJob, ImportState
 
@@ -46,7 +46,7 @@ COUNT_WORDS = {
 
 
 def state_words(job: ImportJob) -> str:
-    return "Checking" if job.dry_run and job.state in importjobs.RUNNING else STATES[ImportState(job.state)]
+    return "Checking" if job.dry_run and job.state in import_jobs.RUNNING else STATES[ImportState(job.state)]
 
 
 def counts(job: ImportJob) -> list[tuple[str, int]]:
@@ -77,7 +77,7 @@ def _before_writing(job: ImportJob) -> str:
 
 
 def _speed(job: ImportJob) -> list[str]:
-    rate, left = importjobs.rate_of(job), importjobs.seconds_left(job)
+    rate, left = import_jobs.rate_of(job), import_jobs.seconds_left(job)
     words = [f"{_about_so_many(rate * 60):,} rows a minute"] if rate else []
     return words if left is None else [*words, f"about {_time(left)} left"]
 
@@ -110,4 +110,4 @@ _DELIMITER_WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def is_going(job: ImportJob) -> bool:
-    return job.state in importjobs.GOING or job.state == ImportState.UPLOADING
+    return job.state in import_jobs.GOING or job.state == ImportState.UPLOADING

@@ -20,7 +20,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from contacts.admin import import_steps, import_upload
 from contacts.admin.import_steps import Visit, address, is_open, step_of, to, visited
 from contacts.admin.import_words import is_going, progress, state_words
-from contacts.importing import importjobs
+from contacts.importing import import_jobs
 from contacts.models import ImportJob, ImportState
 from workspaces.admin.scope import ScopedAdmin, chosen, offered
 from workspaces.admin.times import shown
@@ -74,8 +74,8 @@ class ImportJobAdmin(ScopedAdmin):
         if workspace:
             found = found.filter(workspace=workspace)
         before = request.GET.get("before", "")
-        going = [] if before else list(found.filter(state__in=importjobs.GOING).order_by("-id")[:A_PAGE])
-        others = found.exclude(state__in=importjobs.GOING)
+        going = [] if before else list(found.filter(state__in=import_jobs.GOING).order_by("-id")[:A_PAGE])
+        others = found.exclude(state__in=import_jobs.GOING)
         rest = list((others.filter(pk__lt=before) if is_id(before) else others).order_by("-id")[: A_PAGE + 1])
         said = {
             "title": "Imports",
@@ -109,14 +109,14 @@ class ImportJobAdmin(ScopedAdmin):
         return JsonResponse({**progress(job), "going": is_going(job), "address": address(job, step_of(job))})
 
     def rejects(self, request: HttpRequest, import_id: str) -> HttpResponseBase:
-        return importjobs.rejects_file(self.job(request, import_id))
+        return import_jobs.rejects_file(self.job(request, import_id))
 
     def cancel(self, request: HttpRequest, import_id: str) -> HttpResponse:
         """What was written stays."""
         job = self.job(request, import_id)
         tried = job.dry_run
         try:
-            importjobs.cancel(job)
+            import_jobs.cancel(job)
             self.log_change(request, job, "Cancelled.")
         except Conflict as error:
             self.message_user(request, str(error), messages.WARNING)
@@ -130,7 +130,7 @@ def _listed(job: ImportJob) -> dict[str, Any]:
         "job": job,
         "name": job.file_name or "a file",
         "state": state_words(job),
-        "is_going": job.state in importjobs.GOING,
+        "is_going": job.state in import_jobs.GOING,
         "is_bad": job.state in (ImportState.FAILED, ImportState.STOPPED),
         "progress": progress(job),
         "when": _when(job),

@@ -14,8 +14,8 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from contacts import properties
-from contacts.importing import importjobs, imports, tasks, uploads
-from contacts.importing.importjobs import FORMATS, Options
+from contacts.importing import import_jobs, imports, tasks, uploads
+from contacts.importing.import_jobs import FORMATS, Options
 from contacts.models import ImportJob, ImportState
 from workspaces import limits
 from workspaces.api import caller_workspace, workspace_of
@@ -38,7 +38,7 @@ class ImportViewSet(ViewSet):
         found = workspace.imports.order_by("-id")
         page = list((found.filter(pk__lt=after) if after else found)[: limit + 1])
         following = page[limit - 1].pk if len(page) > limit else None
-        return _success({"imports": [importjobs.write(job) for job in page[:limit]], "searchAfter": following})
+        return _success({"imports": [import_jobs.write(job) for job in page[:limit]], "searchAfter": following})
 
     def create(self, request: Request, workspace_id: str) -> Response:
         """The file is kept as it comes in; what is wrong with its head is said at once, and then nothing is kept."""
@@ -46,48 +46,48 @@ class ImportViewSet(ViewSet):
         job = uploads.begin(workspace, str(request.auth))
         try:
             fields = _receive(request, job)
-            asked = _asked(fields, {"format": importjobs.format_of(job.file_name)})
+            asked = _asked(fields, {"format": import_jobs.format_of(job.file_name)})
             _note(job, asked)
             head = _head(job)
             _settle(job, asked)
         except BaseException:
             job.delete()
             raise
-        answer = _success({"import": importjobs.write(job) | head}, 202)
+        answer = _success({"import": import_jobs.write(job) | head}, 202)
         answer["Location"] = f"/api/imports/{job.pk}"
         return answer
 
     def retrieve(self, request: Request, import_id: str) -> Response:
         job = _import(request, import_id)
-        first = importjobs.first_rejects(job)
+        first = import_jobs.first_rejects(job)
         head = _head(job) if job.state == ImportState.UPLOADED else {}
-        return _success({"import": importjobs.write(job) | {"firstRejects": first} | head})
+        return _success({"import": import_jobs.write(job) | {"firstRejects": first} | head})
 
     def rejects(self, request: Request, import_id: str) -> StreamingHttpResponse:
-        return importjobs.rejects_file(_import(request, import_id))
+        return import_jobs.rejects_file(_import(request, import_id))
 
     def cancel(self, request: Request, import_id: str) -> Response:
         """What was written stays."""
         job = _import(request, import_id)
-        importjobs.cancel(job)
-        return _success({"import": importjobs.write(job)})
+        import_jobs.cancel(job)
+        return _success({"import": import_jobs.write(job)})
 
     def start(self, request: Request, import_id: str) -> Response:
         """Start an import that waits for it, or go on with one that has stopped, from where it was left."""
         job = _import(request, import_id)
         body = request.data if isinstance(request.data, dict) else {"": request.data}
-        asked = _asked(body, job.options) if body else Asked(importjobs.options_of(job))
+        asked = _asked(body, job.options) if body else Asked(import_jobs.options_of(job))
         if body and job.began_at:
             raise Invalid([Problem("", "the import has begun, and goes on as it began")])
         if job.path:
             raise Invalid([Problem("", f"the file of this import is not here; run import_contacts --resume {job.pk}")])
-        if job.state not in importjobs.STARTABLE:
+        if job.state not in import_jobs.STARTABLE:
             raise Conflict(f"The import is {job.state}; it cannot be started.")
         _note(job, asked)
         if not asked.start:
             _head(job)
         _settle(job, asked)
-        return _success({"import": importjobs.write(job)}, 202)
+        return _success({"import": import_jobs.write(job)}, 202)
 
 
 def _success(data: dict[str, Any], status: int = 200) -> Response:
@@ -112,14 +112,14 @@ def _settle(job: ImportJob, asked: "Asked") -> None:
     if asked.start:
         tasks.start(job)
     else:
-        importjobs.settle(job, ImportState.UPLOADED)
+        import_jobs.settle(job, ImportState.UPLOADED)
 
 
 def _head(job: ImportJob) -> dict[str, Any]:
     """What can be said of a file at once. Raises Invalid."""
     schema = properties.schema(job.workspace)
     with uploads.opened(job) as file:
-        return {"head": imports.head(file, importjobs.options_of(job), schema).as_json(schema)}
+        return {"head": imports.head(file, import_jobs.options_of(job), schema).as_json(schema)}
 
 
 # --- what is asked for ---------------------------------------------------------------------------------------------

@@ -21,12 +21,12 @@ from django.db import connection, transaction
 from contacts import properties
 from contacts.columnar import extract, memory
 from contacts.columnar.refresh import Refreshed, refresh, refresh_within, vacuum
-from contacts.importing import importjobs, intake
+from contacts.importing import import_jobs, intake
 from contacts.importing.cells import Checked, cells_of, check
 from contacts.importing.csvfile import Batch, Skipped, batch_of, header_name, open_source
 from contacts.importing.guesses import Doubt, Guess, Undated
-from contacts.importing.importjobs import Cancelled as Cancelled
-from contacts.importing.importjobs import Options, Outcome
+from contacts.importing.import_jobs import Cancelled as Cancelled
+from contacts.importing.import_jobs import Options, Outcome
 from contacts.importing.intake import Written
 from contacts.importing.mapping import Plan, Proposal, keyed, plan, proposals, proposed_key
 from contacts.importing.ndjson import Lines
@@ -138,7 +138,7 @@ def _sampled(proposal: Proposal, cells: pl.Series, batch: Batch, source: Source,
 
 def check_plan(job: ImportJob, headers: Sequence[str]) -> Plan:
     """Where the columns of a file go. Raises Invalid with everything that speaks against it."""
-    options, schema = importjobs.options_of(job), properties.schema(job.workspace)
+    options, schema = import_jobs.options_of(job), properties.schema(job.workspace)
     how = (options.policies, options.dates, options.types)
     return plan(headers, options.key, options.mapping, schema, *how)
 
@@ -262,12 +262,12 @@ def write(job: ImportJob, plan: Plan, batch: Prepared, outcome: Outcome) -> tupl
                 return total, skipped
             if written.created or written.updated:
                 taken_in = refresh_within(cursor, job.workspace_id)
-            importjobs.note_batch(job, outcome.rows, total, skipped)
+            import_jobs.note_batch(job, outcome.rows, total, skipped)
             return total, skipped
 
     total, skipped = staging.undisturbed(attempt)
     if job.dry_run:
-        importjobs.note_batch(job, outcome.rows, total, skipped)
+        import_jobs.note_batch(job, outcome.rows, total, skipped)
     elif taken_in and taken_in.merged:
         vacuum()
     return total, skipped
@@ -321,7 +321,7 @@ def import_contacts(
     Raises what `run` raises.
     """
     options = Options(key, mapping or {}, encoding=encoding, delimiter=delimiter)
-    return run(importjobs.create(workspace, file, options, dry_run=dry_run), file, watcher)
+    return run(import_jobs.create(workspace, file, options, dry_run=dry_run), file, watcher)
 
 
 def run(job: ImportJob, file: BinaryIO, watcher: Watcher | None = None) -> Outcome:
@@ -332,31 +332,31 @@ def run(job: ImportJob, file: BinaryIO, watcher: Watcher | None = None) -> Outco
     """
     watcher = watcher or Watcher()
     memory.give_back()
-    with importjobs.held(job):
-        importjobs.begin(job)
+    with import_jobs.held(job):
+        import_jobs.begin(job)
         try:
             return _run(job, file, watcher)
         except Invalid as error:
-            importjobs.fail(job, error)
+            import_jobs.fail(job, error)
             raise
 
 
 def _run(job: ImportJob, file: BinaryIO, watcher: Watcher) -> Outcome:
-    workspace, source = job.workspace, source_of(file, importjobs.options_of(job))
+    workspace, source = job.workspace, source_of(file, import_jobs.options_of(job))
     found = survey(source, check_plan(job, source.header()), workspace.zone, _Noting(job, watcher))
-    importjobs.note_surveyed(job, found.rows, _as_json(found))
+    import_jobs.note_surveyed(job, found.rows, _as_json(found))
     watcher.surveyed(found, job.position)
     if not job.dry_run:
         if found.rows:
             found = replace(found, plan=_declared(workspace, found.plan))
-        importjobs.begin_writing(job)
-    outcome = importjobs.outcome_of(job)
+        import_jobs.begin_writing(job)
+    outcome = import_jobs.outcome_of(job)
     for batch in _one_ahead(_prepared(source, found, workspace.zone, job.position)):
         outcome, skipped = write(job, found.plan, batch, outcome)
         for row in skipped:
             watcher.skipped(row)
         watcher.written(outcome)
-    importjobs.end(job)
+    import_jobs.end(job)
     if not job.dry_run:
         refresh(workspace)  # what could not be taken in with its batch, because others were refreshing
     return outcome
@@ -371,7 +371,7 @@ class _Noting(Watcher):
     def checked(self, rows: int) -> None:
         self.watcher.checked(rows)
         if time.monotonic() - self.noted > SECONDS_BETWEEN_NOTES:
-            importjobs.note_checked(self.job, rows)
+            import_jobs.note_checked(self.job, rows)
             self.noted = time.monotonic()
 
 

@@ -10,8 +10,8 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued, JobAborted
 
-from contacts.importing import importjobs, imports, uploads
-from contacts.importing.importjobs import Outcome
+from contacts.importing import import_jobs, imports, uploads
+from contacts.importing.import_jobs import Outcome
 from contacts.models import ImportJob, ImportState
 from workspaces.problems import Conflict, Invalid, Problem
 
@@ -22,7 +22,7 @@ FILE_KEPT = timedelta(days=7)  # of an import that could still be started or gon
 REJECTS_KEPT = timedelta(days=30)
 
 # The connection to PostgreSQL was lost, somebody else runs it just now, or the worker is to stop.
-_PASSING = (*importjobs.LOST, Conflict, JobAborted, OSError)
+_PASSING = (*import_jobs.LOST, Conflict, JobAborted, OSError)
 _AGAIN = RetryStrategy(max_attempts=1_000, wait=2, retry_exceptions=_PASSING)
 
 
@@ -46,7 +46,7 @@ class _Asking(imports.Watcher):
 @app.task(name="imports.run", queue="imports", pass_context=True, retry=_AGAIN)
 def run_import(context: JobContext, job_id: str) -> None:
     job = ImportJob.objects.select_related("workspace").filter(pk=job_id).first()
-    if job is None or job.state not in importjobs.GOING:
+    if job is None or job.state not in import_jobs.GOING:
         return
     try:
         with uploads.opened(job) as file:
@@ -56,7 +56,7 @@ def run_import(context: JobContext, job_id: str) -> None:
     except _PASSING:
         raise  # to be tried again
     except Exception:
-        importjobs.fail(job, Invalid([Problem("", "something unexpected went wrong; it is in the worker's log")]))
+        import_jobs.fail(job, Invalid([Problem("", "something unexpected went wrong; it is in the worker's log")]))
         raise
 
 
@@ -67,10 +67,10 @@ def start(job: ImportJob, headers: Sequence[str] | None = None) -> None:
     """
     if headers is None:
         with uploads.opened(job) as file:
-            headers = imports.source_of(file, importjobs.options_of(job)).header()
+            headers = imports.source_of(file, import_jobs.options_of(job)).header()
     imports.check_plan(job, headers)
     with transaction.atomic():
-        importjobs.settle(job, ImportState.WAITING)
+        import_jobs.settle(job, ImportState.WAITING)
         enqueue(job)
 
 
@@ -92,11 +92,11 @@ def enqueue(job: ImportJob) -> None:
 @app.task(name="imports.rescue", queue="imports", queueing_lock="imports.rescue")
 def rescue(timestamp: int = 0) -> None:
     """Bring imports back to work whose worker died, and clear away what is no longer needed."""
-    for job in ImportJob.objects.filter(state__in=importjobs.GOING, updated_at__lt=timezone.now() - QUIET):
-        if importjobs.is_held(job):
+    for job in ImportJob.objects.filter(state__in=import_jobs.GOING, updated_at__lt=timezone.now() - QUIET):
+        if import_jobs.is_held(job):
             continue
         if job.path:
-            importjobs.stop(job)  # its file is where its command ran
+            import_jobs.stop(job)  # its file is where its command ran
         else:
             _bring_back(job)
     _clear_away()
@@ -115,7 +115,7 @@ def _clear_away() -> None:
     now = timezone.now()
     ImportJob.objects.filter(state=ImportState.UPLOADING, updated_at__lt=now - UPLOAD_PATIENCE).delete()
     for job in ImportJob.objects.exclude(parts=None).filter(updated_at__lt=now - FILE_KEPT).distinct():
-        if job.state not in importjobs.GOING:
+        if job.state not in import_jobs.GOING:
             job.parts.all().delete()
     for job in ImportJob.objects.exclude(rejects=None).filter(updated_at__lt=now - REJECTS_KEPT).distinct():
         job.rejects.all().delete()

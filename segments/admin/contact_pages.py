@@ -20,7 +20,7 @@ from django.utils import timezone
 from pyroaring import BitMap64
 
 from contacts.columnar.busy import BUSY, SnapshotBusy
-from contacts.exports import FORMATS
+from contacts.export_formats import FORMATS
 from contacts.models import Contact, Status
 from contacts.search_terms import identified
 from contacts.values import Refused, clean

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from contacts import worker
 from contacts.columnar.busy import SnapshotBusy
-from contacts.importing import importjobs
+from contacts.importing import import_jobs
 from contacts.models import ContactMark, ImportJob, ImportState
 from contacts.values import local_day, milliseconds
 from segments.engine import audience, summaries
@@ -70,4 +70,4 @@ def _seen(worker: datetime | None, now: datetime) -> str:
 
 def _imports(workspace: Workspace, now: datetime) -> list[ImportJob]:
     failed = Q(state__in=(ImportState.FAILED, ImportState.STOPPED), updated_at__gt=now - FAILED_LATELY)
-    return list(workspace.imports.filter(Q(state__in=importjobs.GOING) | failed).order_by("-id")[:MOST_IMPORTS])
+    return list(workspace.imports.filter(Q(state__in=import_jobs.GOING) | failed).order_by("-id")[:MOST_IMPORTS])

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import tzinfo
 
-from contacts.columnar import person
-from contacts.columnar.person import Person
+from contacts.columnar import from_table
+from contacts.columnar.from_table import Person
 from contacts.columnar.snapshot import Reading
 from contacts.schema import PropertyType
 from contacts.values import milliseconds, moment_of
@@ -34,7 +34,7 @@ def explain(workspace: Workspace, wanted: Wanted, contact_id: int) -> Explanatio
     people: list[Person] = []
 
     def read(workspace: Workspace, named: Collection[str]) -> Reading:
-        people.append(person.read(workspace, contact_id, named))
+        people.append(from_table.read(workspace, contact_id, named))
         return people[0].reading
 
     with one_moment():
@@ -104,7 +104,7 @@ def memberships(workspace: Workspace, contact_id: int) -> list[tuple[Segment, bo
     """
 
     def read(workspace: Workspace, named: Collection[str]) -> Reading:
-        return person.read(workspace, contact_id, named).reading
+        return from_table.read(workspace, contact_id, named).reading
 
     segments = list(workspace.segments.live().order_by("name", "id")[:MOST_SHOWN])
     found = summaries.of_segments(workspace, segments, read=read)

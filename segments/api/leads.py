@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from contacts import properties
-from contacts.columnar import person, snapshot
+from contacts.columnar import from_table, snapshot
 from contacts.columnar.extract import Ids
 from contacts.models import Contact, Status, contact_id
 from contacts.values import Refused, as_texts
@@ -185,7 +185,7 @@ def _found(workspace: Workspace, asked: Asked) -> Audience:
     segment = _segment_rule(workspace, asked) if asked.segment else All(())
     rule = All((segment, *asked.rules, *_having(words, asked.text)))
     also = {asked.listing.field, *SEARCHED} if words else {asked.listing.field}
-    read = person.read_trash if asked.trashed else snapshot.read
+    read = from_table.read_trash if asked.trashed else snapshot.read
     (found,) = audience.several(workspace, [Wanted(rule)], also=also, read=read)
     return found.with_words(words, SEARCHED) if words else found
 

@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 from pyroaring import BitMap64
 
-from contacts import exports
+from contacts import export_formats
 from contacts.columnar import snapshot
-from contacts.exports import FORMATS, Format
+from contacts.export_formats import FORMATS, Format
 from segments.engine import audience
 from segments.engine.audience import Audience
 from segments.references import Wanted
@@ -49,14 +49,14 @@ class Stream:
 
 
 def export(workspace: Workspace, wanted: Wanted, names: str | None = None, form: str = "csv") -> Stream:
-    """Whom a rule or a segment finds. `names` of columns as contacts.exports.columns takes them.
+    """Whom a rule or a segment finds. `names` of columns as contacts.export_formats.columns takes them.
 
     Raises Invalid, SnapshotBusy. Not to be called in a transaction, of which the stream would not see the writes.
     """
     problems = [] if form in FORMATS else [_no_format(form)]
     with settled(workspace, durable=True):
         try:
-            chosen = exports.columns(workspace, names)
+            chosen = export_formats.columns(workspace, names)
         except Invalid as error:
             problems += error.problems
         if problems:
@@ -65,7 +65,7 @@ def export(workspace: Workspace, wanted: Wanted, names: str | None = None, form:
         return stream(
             people,
             FORMATS[form],
-            lambda held, ids: exports.written(held, workspace.pk, chosen, FORMATS[form], ids),
+            lambda held, ids: export_formats.written(held, workspace.pk, chosen, FORMATS[form], ids),
         )
 
 

@@ -20,7 +20,7 @@ from django.db import OperationalError, connection, transaction
 
 from contacts.columnar import catalogue
 from contacts.columnar.refresh import refresh
-from contacts.importing import importjobs
+from contacts.importing import import_jobs
 from contacts.models import Contact, ContactMark, ImportRejects, PropertySummary, SnapshotColumn
 from contacts.values import fold
 from segments.growth import history
@@ -169,7 +169,7 @@ def _rejects(contact: Contact) -> int:
             for row in rows
         ]
         if told != rows:
-            held.text = importjobs.as_csv(told)
+            held.text = import_jobs.as_csv(told)
             held.save(update_fields=["text"])
             count += 1
     return count

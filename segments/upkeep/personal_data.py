@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
-from contacts.columnar import person
+from contacts.columnar import from_table
 from contacts.columnar.snapshot import Reading
 from contacts.values import iso, milliseconds
 from contacts.writing import documents
@@ -47,7 +47,7 @@ def memberships(workspace: Workspace, contact_id: int) -> tuple[list[Segment], l
     """The live segments that this person is in, and those whose rule nobody can read or that no longer fits."""
 
     def read(workspace: Workspace, named: Collection[str]) -> Reading:
-        return person.read(workspace, contact_id, named).reading
+        return from_table.read(workspace, contact_id, named).reading
 
     segments = {segment.pk: segment for segment in workspace.segments.live()}
     found = summaries.of_segments(workspace, segments.values(), read=read)

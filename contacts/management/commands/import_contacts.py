@@ -10,10 +10,10 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, OutputWrapper
 
-from contacts.importing import importjobs, imports, uploads
+from contacts.importing import import_jobs, imports, uploads
 from contacts.importing.csvfile import Skipped
 from contacts.importing.guesses import Undated
-from contacts.importing.importjobs import FORMATS, Options, Outcome, format_of
+from contacts.importing.import_jobs import FORMATS, Options, Outcome, format_of
 from contacts.importing.imports import Survey, Watcher
 from contacts.importing.mapping import KEYS, TYPES, Column, Plan, Policy
 from contacts.models import ImportJob
@@ -81,11 +81,11 @@ class Command(BaseCommand):
                 outcome = imports.run(job, file, reporter)
             except imports.Cancelled:
                 refuse(f"Import {job.pk} was cancelled; what it has written stays.", status=1)
-            except (*importjobs.LOST, KeyboardInterrupt) as error:
+            except (*import_jobs.LOST, KeyboardInterrupt) as error:
                 advice = f"What was written is counted; go on with: manage.py import_contacts --resume {job.pk}"
                 refuse(f"The import was interrupted{f' ({error})'.rstrip() if str(error) else ''}. {advice}", status=1)
             reporter.finish()
-            for text in importjobs.rejects(job) if rejects else ():
+            for text in import_jobs.rejects(job) if rejects else ():
                 rejects.write(text)  # type: ignore[union-attr]
         if job.dry_run:
             self.stdout.write("Nothing was written: this was a dry run.")
@@ -119,7 +119,7 @@ def _job(options: dict[str, Any]) -> Iterator[tuple[ImportJob, BinaryIO]]:
         refuse(f"Say with --key which column tells people apart: {listed(KEYS)}.")
     path = str(Path(options["file"]).absolute())
     with opened(options["file"]) as file:
-        yield importjobs.create(workspace, file, how, path=path, started_by=BY, dry_run=options["dry_run"]), file
+        yield import_jobs.create(workspace, file, how, path=path, started_by=BY, dry_run=options["dry_run"]), file
 
 
 @contextmanager
@@ -128,8 +128,8 @@ def _resumed(pk: str, path: str | None) -> Iterator[tuple[ImportJob, BinaryIO]]:
     if job is None:
         refuse(f"There is no import {pk}.")
     with opened(path or job.path) if path or job.path else uploads.opened(job) as file:
-        importjobs.check_same(job, file)
-        importjobs.restart(job)
+        import_jobs.check_same(job, file)
+        import_jobs.restart(job)
         yield job, file
 
 
