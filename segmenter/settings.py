@@ -132,8 +132,8 @@ LOGIN_FAILURES_BY_ADDRESS = environment.number("SEGMENTER_LOGIN_FAILURES_BY_ADDR
 SIGN_UP = environment.flag("SEGMENTER_SIGN_UP", False)
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["workspaces.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["workspaces.authentication.ScopeAllows"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["workspaces.key_authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["workspaces.key_authentication.ScopeAllows"],
     "DEFAULT_THROTTLE_CLASSES": ["workspaces.throttles.EachCaller"],
     "DEFAULT_PARSER_CLASSES": ["segmenter.json.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["segmenter.json.JSONRenderer"],

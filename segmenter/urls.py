@@ -19,7 +19,7 @@ from segments.api.tags import TagViewSet
 from segments.api.versions import VersionViewSet
 from segments.dialects import segmenter, tiledesk
 from workspaces.admin.login import login
-from workspaces.people import BasicAuthentication, IsPerson, TokenAuthentication
+from workspaces.person_authentication import BasicAuthentication, IsPerson, TokenAuthentication
 from workspaces.signin import SignInView
 from workspaces.signup import SignUpView
 

@@ -49,7 +49,11 @@ PLANTED = [
         "contacts.export_formats",
         "contacts.properties is not allowed to import contacts.export_formats",
     ),
-    ("workspaces/models.py", "workspaces.people", "workspaces.models is not allowed to import workspaces.people"),
+    (
+        "workspaces/models.py",
+        "workspaces.person_authentication",
+        "workspaces.models is not allowed to import workspaces.person_authentication",
+    ),
     ("contacts/models.py", "segments.models", "contacts is not allowed to import segments"),
     ("segmenter/health.py", "segmenter.urls", "segmenter.health is not allowed to import segmenter.urls"),
     ("segments/engine/cursors.py", "segments.engine.keyset_pages", "No cycles are allowed in segments.engine"),

@@ -22,7 +22,7 @@ from segments.rules.tree import Condition
 from segments.saving import drafts
 from tests.callers import PASSWORD, basic
 from tests.people import add, declare
-from workspaces import people
+from workspaces import person_authentication
 from workspaces.models import ApiKey, Member, Role, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -67,7 +67,7 @@ def credentials(workspace, base):
         return [{"x-api-key": ApiKey.objects.issue(workspace, "tests", "write")[1]}]
     user = User.objects.create_user("ana@shop.example", "ana@shop.example", PASSWORD)
     Member.objects.create(user=user, workspace=workspace, role=Role.OWNER)
-    return [{"authorization": basic(user.email)}, {"authorization": people.token_of(user)}]
+    return [{"authorization": basic(user.email)}, {"authorization": person_authentication.token_of(user)}]
 
 
 def asked(route, ids, headers):

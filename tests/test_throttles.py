@@ -21,7 +21,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from segmenter import settings as configured
 from tests.callers import PASSWORD, Caller, basic, person
 from tests.conftest import DEMO, Api
-from workspaces import logins, people, tallies
+from workspaces import logins, person_authentication, tallies
 from workspaces.models import ApiKey, Tally
 from workspaces.tallies import Limiter, limiter
 
@@ -34,7 +34,7 @@ ANA = "ana@shop.example"
 
 @pytest.fixture(autouse=True)
 def _nobody_is_known():
-    people._verified._until.clear()
+    person_authentication._verified._until.clear()
 
 
 def elsewhere():
@@ -227,7 +227,7 @@ def test_a_right_login_clears_the_failures_before_it(locks, door):
     wrong, right = DOORS[door]
     for _ in range(3):
         assert [door(ANA, word, HERE).status_code for word in ("a", "b", PASSWORD)] == [wrong, wrong, right]
-        people._verified._until.clear()
+        person_authentication._verified._until.clear()
         elsewhere()
 
 
@@ -255,7 +255,7 @@ def test_many_names_from_one_address_are_too_many(locks, settings):
     next_span()
     for turn in range(12):  # right ones count for nothing
         assert by_basic(ANA, PASSWORD, HERE).status_code == 200, turn
-        people._verified._until.clear()
+        person_authentication._verified._until.clear()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,10 +4,10 @@ from django.contrib.auth.models import User
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from workspaces.authentication import Program
 from workspaces.identifiers import id_of
+from workspaces.key_authentication import Program
 from workspaces.models import Workspace
-from workspaces.people import Person
+from workspaces.person_authentication import Person
 
 
 def caller_workspace(request: Request) -> Workspace:

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from workspaces import people
+from workspaces import person_authentication
 from workspaces.api import user_id
 
 
@@ -31,11 +31,11 @@ class SignInView(OpenView):
         if wrong:
             return refused((name, INVALID) for name in wrong)
         try:
-            user = people.verify(str(email), str(password), request)
-        except people.WrongLogin:
+            user = person_authentication.verify(str(email), str(password), request)
+        except person_authentication.WrongLogin:
             # One answer for both: which addresses have an account is nobody's business.
             return Response({"success": False, "msg": "Authentication failed. Wrong e-mail address or password."}, 401)
-        return Response({"success": True, "token": people.token_of(user), "user": written(user)})
+        return Response({"success": True, "token": person_authentication.token_of(user), "user": written(user)})
 
 
 INVALID = "Invalid value"

@@ -8,8 +8,8 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from workspaces.authentication import Program
-from workspaces.people import Person
+from workspaces.key_authentication import Program
+from workspaces.person_authentication import Person
 from workspaces.tallies import limiter
 
 if TYPE_CHECKING:  # REST framework imports this module while it builds its views

@@ -19,8 +19,8 @@ from segments.rules.explanation import Explainer, Explanation, Pinned, Stored, s
 from segments.rules.reasons import closest, why
 from segments.rules.tree import walk
 from segments.rules.words import day_in_words
+from workspaces.consistent_reads import one_moment
 from workspaces.models import Workspace
-from workspaces.moments import one_moment
 
 MOST_SHOWN = 200  # segments on the page of a contact
 IN_THE_TRASH = "Is in the trash, and whoever is there is in no segment."

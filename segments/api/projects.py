@@ -12,7 +12,7 @@ from segments.dialects import tiledesk
 from workspaces.api import user_id
 from workspaces.identifiers import id_of, is_id
 from workspaces.models import Member, Role, Workspace
-from workspaces.people import Person
+from workspaces.person_authentication import Person
 
 
 class ProjectViewSet(ViewSet):

@@ -13,8 +13,8 @@ from contacts.export_formats import FORMATS, Format
 from segments.engine import audience
 from segments.engine.audience import Audience
 from segments.references import Wanted
+from workspaces.consistent_reads import beside, one_moment
 from workspaces.models import Workspace
-from workspaces.moments import beside, one_moment
 from workspaces.problems import Invalid, Problem, listed
 
 CONNECTIONS = 2  # of an export

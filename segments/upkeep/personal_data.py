@@ -10,8 +10,8 @@ from contacts.writing import documents
 from segments.engine import summaries
 from segments.engine.audience import Audience
 from segments.models import Pin, Segment
+from workspaces.consistent_reads import one_moment
 from workspaces.models import Workspace
-from workspaces.moments import one_moment
 
 
 def dossier(workspace: Workspace, contact_id: int) -> dict[str, Any]:
