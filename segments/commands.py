@@ -17,7 +17,7 @@ from contacts.export_formats import FORMATS
 from segments.engine import exports
 from segments.engine.exports import Stream
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.check import check
 from segments.rules.words import sentence
 from workspaces.commands import refuse, refuse_problems
@@ -58,7 +58,7 @@ def add_output_argument(parser: ArgumentParser) -> None:
 
 
 def write_export(
-    command: BaseCommand, workspace: Workspace, wanted: Callable[[], Wanted], options: dict[str, Any]
+    command: BaseCommand, workspace: Workspace, wanted: Callable[[], RuleWithPins], options: dict[str, Any]
 ) -> None:
     memory.give_back()
     try:

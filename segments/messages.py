@@ -17,7 +17,7 @@ from segments import rendering
 from segments.engine import audience
 from segments.engine.audience import Audience
 from segments.engine.exports import Blocks, Stream, settled, stream
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rendering import LONGEST_TEMPLATE, Coverage, Slot
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -77,7 +77,7 @@ def _path(name: str) -> str:
 # --- rendering -------------------------------------------------------------------------------------------------------
 
 
-def preview(workspace: Workspace, wanted: Wanted, order: Order) -> dict[str, Any]:
+def preview(workspace: Workspace, wanted: RuleWithPins, order: Order) -> dict[str, Any]:
     """For how many each slot can be filled, and what some people picked at random would read. Raises Invalid."""
     with settled(workspace):
         messages = _Messages(workspace, order)
@@ -91,7 +91,7 @@ def preview(workspace: Workspace, wanted: Wanted, order: Order) -> dict[str, Any
         }
 
 
-def full(workspace: Workspace, wanted: Wanted, order: Order) -> Stream:
+def full(workspace: Workspace, wanted: RuleWithPins, order: Order) -> Stream:
     """What everybody would read, as NDJSON. Raises Invalid. Not to be called in a transaction."""
     with settled(workspace, durable=True):
         messages = _Messages(workspace, order)

@@ -12,7 +12,7 @@ MOST_SEGMENTS = 50  # that one rule may need, directly or not
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RuleWithPins:
     """A rule, and the segment whose rule it is or is to be, where it is one's."""
 
     rule: Rule | None
@@ -20,7 +20,7 @@ class Wanted:
 
 
 def in_order(
-    workspace: Workspace, wanted: Sequence[Wanted], instead: Mapping[str, Rule | None] | None = None
+    workspace: Workspace, wanted: Sequence[RuleWithPins], instead: Mapping[str, Rule | None] | None = None
 ) -> list[Segment]:
     """The live segments that these rules need, each once and behind those that it needs itself.
 
@@ -35,7 +35,7 @@ def in_order(
     return list(ordered.values())
 
 
-def _needed(wanted: Wanted, found: Mapping[str, Segment], rules: Mapping[str, Rule | None]) -> dict[str, Segment]:
+def _needed(wanted: RuleWithPins, found: Mapping[str, Segment], rules: Mapping[str, Rule | None]) -> dict[str, Segment]:
     ordered: dict[str, Segment] = {}
     top = wanted.segment
 

@@ -17,7 +17,7 @@ from contacts.models import Contact
 from contacts.values import fold
 from segments.engine import audience, offset_pages
 from segments.models import Pin, Segment, rewrite_pins
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.tree import All, Any, InSegment, Not, write
 from tests.people import add, custom, declare
 from workspaces.problems import Invalid
@@ -192,7 +192,7 @@ def test_a_funnel_narrows_for_all_and_widens_for_any(people):
     conditions = custom("plan", "is", ("pro", "free")), custom("visits", "at_least", 4), Not(custom("vip", "is_known"))
 
     def funnel(rule):
-        parts = audience.several(people, [Wanted(part) for part in audience.steps(rule)])
+        parts = audience.several(people, [RuleWithPins(part) for part in audience.steps(rule)])
         return [(step.alone, step.together) for step in audience.funnel(rule, parts)]
 
     assert funnel(All(conditions)) == [(5, 5), (4, 4), (4, 3)]
@@ -204,7 +204,12 @@ def test_a_funnel_narrows_for_all_and_widens_for_any(people):
 
 def test_audiences_of_one_moment_are_compared(people):
     pro, active, nobody = audience.several(
-        people, [Wanted(custom("plan", "is", "pro")), Wanted(custom("visits", "at_least", 4)), Wanted(Any(()))]
+        people,
+        [
+            RuleWithPins(custom("plan", "is", "pro")),
+            RuleWithPins(custom("visits", "at_least", 4)),
+            RuleWithPins(Any(())),
+        ],
     )
     assert names((pro & active).sample()) == "Bea Cem"
     assert names((pro | active).sample()) == "Ana Bea Cem Dov Eva"
@@ -239,7 +244,7 @@ def test_many_segments_are_counted_in_one_pass_with_their_pins(people):
     pro = segment_of(people, "Pro", custom("plan", "is", "pro"), excluded=["Ana"])
     friends = segment_of(people, "Friends", InSegment(pro.pk), included=["Fay"], expires_at=week)
     hand = segment_of(people, "Hand-picked", None, included=["Dov"])
-    wanted = [Wanted(each.tree, each) for each in (friends, hand, pro)] * 30
+    wanted = [RuleWithPins(each.tree, each) for each in (friends, hand, pro)] * 30
     with CaptureQueriesContext(
         connection,
     ) as queries:

@@ -17,7 +17,7 @@ from contacts.values import Kind, iso, milliseconds, moment_of
 from segments.dialects import segmenter, swipeone, tiledesk
 from segments.engine import audience
 from segments.models import Pin, Segment, rewrite_pins
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.check import check
 from segments.rules.tree import All, Not, read, read_node, write, write_node
 from segments.rules.words import sentence
@@ -278,7 +278,7 @@ def test_segments_of_segments_with_pins_find_whom_the_rules_say(small_bounds, dr
         )
         rewrite_pins(segment)
         made.append((segment, node, kinds))
-    answers = audience.several(workspace, [Wanted(segment.tree, segment) for segment, _, _ in made])
+    answers = audience.several(workspace, [RuleWithPins(segment.tree, segment) for segment, _, _ in made])
     members = {}
     for (segment, node, kinds), answer in zip(made, answers):
         by_rule = found_by_oracle(node, people, zone, moment_of(answer.now), members)

@@ -23,7 +23,7 @@ from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.management.commands.explain_segment import lines
 from segments.models import Pin, Segment, rewrite_pins
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.check import check
 from segments.rules.explanation import Denial, Explainer, Group, Leaf, Membership, Stored
 from segments.rules.reasons import closest
@@ -48,11 +48,11 @@ def pin(segment, contact, kind, reason="", **fields):
 
 
 def explain(segment, contact):
-    return explanations.explain(segment.workspace, Wanted(segment.tree, segment), contact.pk)
+    return explanations.explain(segment.workspace, RuleWithPins(segment.tree, segment), contact.pk)
 
 
 def explain_rule(workspace, rule, contact):
-    return explanations.explain(workspace, Wanted(rule), contact.pk)
+    return explanations.explain(workspace, RuleWithPins(rule), contact.pk)
 
 
 # --- the sentence ------------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ def test_people_in_the_trash_are_in_no_segment(shop, people):
 def test_nobody_of_another_workspace_is_explained(shop, rival, people):
     for pk in (add(rival, "Zoe").pk, 10**15):
         with pytest.raises(Contact.DoesNotExist):
-            explanations.explain(shop, Wanted(DE), pk)
+            explanations.explain(shop, RuleWithPins(DE), pk)
 
 
 # --- segments of segments ----------------------------------------------------------------------------------------
@@ -549,7 +549,7 @@ def test_every_node_is_met_exactly_when_its_rule_finds_them(drawn, batch, seed):
     members = audience.of(last).ids()
     finds = {each.at: audience.matching(workspace, each.node).ids() for each in walk(rule)}
     for contact in {*seed.sample(ids[:60], 4), *ids[-len(batch) :]}:
-        found = explanations.explain(workspace, Wanted(rule, last), contact)
+        found = explanations.explain(workspace, RuleWithPins(rule, last), contact)
         assert found.is_in == (contact in members)
         pairs = list(beside(rule, found.rule))
         assert [node.met for _, node in pairs] == [contact in finds[node.at] for _, node in pairs]

@@ -21,7 +21,7 @@ from contacts.values import Kind, Refused, as_phone, stored
 from segments.dialects.draft import Draft
 from segments.engine import exports
 from segments.models import Pin, rewrite_pins
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.tree import All, Not
 from segments.saving import drafts
 from tests.conftest import DEMO, Api
@@ -37,7 +37,7 @@ EVERYBODY = f"/api/workspaces/{DEMO}/contacts/export"
 
 
 def written(workspace, form="csv", columns=None, rule=EVERYONE):
-    return b"".join(exports.export(workspace, Wanted(rule), columns, form)).decode()
+    return b"".join(exports.export(workspace, RuleWithPins(rule), columns, form)).decode()
 
 
 def rows(text):
@@ -319,7 +319,7 @@ def test_an_export_s_own_columns_are_left_out_of_an_import_and_a_stranger_s_are_
 def test_who_is_in_and_what_they_have_are_of_one_moment(people, monkeypatch):
     """While an export waits for its reader everybody changes: it goes on to tell what was."""
     monkeypatch.setattr("contacts.export_formats.FEWEST_ROWS", 1)
-    stream = exports.export(people, Wanted(Not(PRO)), "firstName,plan")
+    stream = exports.export(people, RuleWithPins(Not(PRO)), "firstName,plan")
     with Elsewhere() as writer:
         writer.do(lambda: add(people, "Cleo", plan="free"))
         writer.do(lambda: Contact.objects.filter(first_name="Bo").update(custom={"plan": "pro"}, first_name="Zoe"))
@@ -361,7 +361,7 @@ def test_what_breaks_off_is_no_file_that_anybody_reads(people, form, monkeypatch
     Contact.objects.bulk_create(Contact(workspace=people, first_name=f"N{number}") for number in range(20))
     monkeypatch.setattr("contacts.export_formats.FEWEST_ROWS", 1)
     monkeypatch.setattr("contacts.export_formats.ROWS_A_QUERY", 1)
-    blocks = iter(exports.export(people, Wanted(EVERYONE), "firstName", form))
+    blocks = iter(exports.export(people, RuleWithPins(EVERYONE), "firstName", form))
     text = (next(blocks) + next(blocks)).decode()
     with connection.cursor() as cursor:
         cursor.execute(

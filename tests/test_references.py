@@ -9,7 +9,7 @@ from contacts.models import Contact
 from segments.dialects.draft import Draft
 from segments.engine import audience, evaluation
 from segments.models import Segment
-from segments.references import MOST_SEGMENTS, Wanted
+from segments.references import MOST_SEGMENTS, RuleWithPins
 from segments.rules.tree import All, Any, InSegment, Not, write
 from segments.saving import drafts, pins
 from segments.saving.pins import Wish
@@ -61,7 +61,7 @@ def test_segments_that_share_a_condition_keep_their_own_pins(people, monkeypatch
     pins.pin(pinned, [Contact.objects.get(first_name="Cem").pk], Wish())
     outer = make(people, "outer", All((InSegment(pinned.pk), Not(InSegment(plain.pk)))))
     held = [Segment.objects.get(pk=each.pk) for each in (pinned, plain, outer)]
-    together = audience.several(people, [Wanted(each.tree, each) for each in held])
+    together = audience.several(people, [RuleWithPins(each.tree, each) for each in held])
     assert [[str(each) for each in found.page(9)] for found in together] == [
         ["Ana", "Bea", "Cem"],
         ["Ana", "Bea"],
@@ -102,7 +102,7 @@ def test_a_chain_too_long_is_refused_however_it_came_about(people):
     last = make(people, "0", custom("plan", "is", "pro"))
     for number in range(1, 300):
         last = Segment.objects.create(workspace=people, name=str(number), rule=write(InSegment(last.pk)))
-    for wanted in ([Wanted(last.tree, last)], [Wanted(each.tree, each) for each in people.segments.all()]):
+    for wanted in ([RuleWithPins(last.tree, last)], [RuleWithPins(each.tree, each) for each in people.segments.all()]):
         with pytest.raises(Invalid, match="50 other segments at most"):
             audience.several(people, wanted)
 

@@ -23,7 +23,7 @@ from segments.engine import audience
 from segments.engine.audience import Audience
 from segments.engine.cursors import Cursor
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.tree import Rule, conditions
 from workspaces.models import ApiKey, Scope, Workspace
 
@@ -200,15 +200,15 @@ def _answers(workspace: Workspace, many: Sequence[Segment], rounds: int) -> list
         return _count(workspace, nested)
 
     def counts(wanted: Sequence[Segment]) -> list[int]:
-        together = audience.several(workspace, [Wanted(each.tree, each) for each in wanted])
+        together = audience.several(workspace, [RuleWithPins(each.tree, each) for each in wanted])
         return [each.count for each in together]
 
     def funnel() -> Any:
-        parts = audience.several(workspace, [Wanted(step) for step in audience.steps(nested)])
+        parts = audience.several(workspace, [RuleWithPins(step) for step in audience.steps(nested)])
         return audience.funnel(nested, parts)
 
     def overlap() -> Any:
-        return audience.overlap(audience.several(workspace, [Wanted(each.tree, each) for each in many[:10]]))
+        return audience.overlap(audience.several(workspace, [RuleWithPins(each.tree, each) for each in many[:10]]))
 
     def change() -> tuple[int, int]:
         change = audience.change(many[0], nested)
@@ -230,7 +230,7 @@ def _answers(workspace: Workspace, many: Sequence[Segment], rounds: int) -> list
         "funnel of 3 steps": funnel,
         "overlap of 10 segments": overlap,
         "change of a rule": change,
-        "explanation of one person": lambda: explain(workspace, Wanted(nested), middle),
+        "explanation of one person": lambda: explain(workspace, RuleWithPins(nested), middle),
     }
     done = in_turn(works, rounds)
     return [

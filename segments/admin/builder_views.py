@@ -31,7 +31,7 @@ from segments.engine import audience
 from segments.engine.audience import Audience
 from segments.engine.summaries import ONLY_PINNED
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules import tree
 from segments.rules.check import Checked, check, find_property
 from segments.rules.explanation import stored
@@ -83,7 +83,7 @@ def _not_found(what: str) -> HttpResponse:
 # --- what is asked -------------------------------------------------------------------------------------------------
 
 
-def _asked(request: HttpRequest, workspace: Workspace) -> tuple[dict[str, Any], Wanted]:
+def _asked(request: HttpRequest, workspace: Workspace) -> tuple[dict[str, Any], RuleWithPins]:
     """The body, and the rule in it with the segment that it is to become the rule of. Raises Invalid."""
     try:
         body = orjson.loads(request.body)
@@ -92,7 +92,7 @@ def _asked(request: HttpRequest, workspace: Workspace) -> tuple[dict[str, Any], 
     if not isinstance(body, dict) or "rule" not in body:
         raise Invalid([Problem("", "give an object with a rule")])
     rule = None if body["rule"] is None else tree.read_node(body["rule"], "rule")
-    return body, Wanted(rule, _segment(workspace, body.get("segment")))
+    return body, RuleWithPins(rule, _segment(workspace, body.get("segment")))
 
 
 def _segment(workspace: Workspace, pk: Any) -> Segment | None:
@@ -116,7 +116,7 @@ def count_people(request: HttpRequest, workspace: Workspace) -> dict[str, Any]:
         raise Invalid(deleted_properties.explained(workspace, wanted.rule, error.problems)) from None
 
 
-def _counted(workspace: Workspace, wanted: Wanted) -> dict[str, Any]:
+def _counted(workspace: Workspace, wanted: RuleWithPins) -> dict[str, Any]:
     rule = wanted.rule
     parts = {} if rule is None else line_counts.asked(rule)
     found = _found(workspace, wanted, parts)
@@ -143,9 +143,9 @@ class _Found:
     before: Audience | None
 
 
-def _found(workspace: Workspace, wanted: Wanted, parts: Mapping[Key, Rule]) -> _Found:
-    asked = [wanted, Wanted(All()), *map(Wanted, parts.values())]
-    saved = [] if wanted.segment is None else [Wanted(wanted.segment.tree, wanted.segment)]
+def _found(workspace: Workspace, wanted: RuleWithPins, parts: Mapping[Key, Rule]) -> _Found:
+    asked = [wanted, RuleWithPins(All()), *map(RuleWithPins, parts.values())]
+    saved = [] if wanted.segment is None else [RuleWithPins(wanted.segment.tree, wanted.segment)]
     try:
         answers = iter(audience.several(workspace, [*asked, *saved]))
     except Invalid:

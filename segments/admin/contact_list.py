@@ -16,7 +16,7 @@ from segments.admin.contact_filters import ContactFilters
 from segments.engine import contact_search
 from segments.engine.audience import Audience
 from segments.engine.cursors import Cursor
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.tree import All, Rule
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -83,7 +83,7 @@ class Asked:
         if self.is_trash:
             raise Invalid([Problem("State", "trashed people are in no segment and in no export")])
         cursor = self.older or self.newer
-        wanted = Wanted(All(tuple(self.filters.rules())))
+        wanted = RuleWithPins(All(tuple(self.filters.rules())))
         return contact_search.found(self.workspace, self.text, wanted, cursor.now if cursor else None, "Search")
 
     @cached_property
@@ -189,7 +189,7 @@ def suggested(held: QuerySet[Workspace], text: str) -> list[int]:
     found: list[int] = []
     for workspace in held[:MOST_SEARCHED]:
         try:
-            found += contact_search.found(workspace, text, Wanted(All())).after(0, MOST_SUGGESTED - len(found))
+            found += contact_search.found(workspace, text, RuleWithPins(All())).after(0, MOST_SUGGESTED - len(found))
         except (Invalid, SnapshotBusy):
             continue  # an index still finds them
         if len(found) == MOST_SUGGESTED:

@@ -30,7 +30,7 @@ from segments.admin.contact_list import Asked
 from segments.admin.pins import PinAdmin
 from segments.engine import audience, exports
 from segments.models import PinKind, Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules import tree
 from segments.saving import pins
 from segments.saving.pins import Wish
@@ -142,12 +142,12 @@ def export(owner: ScopedAdmin, request: HttpRequest) -> HttpResponseBase:
     """Everybody who is listed, as a file."""
     asked = _asked_or_404(request, owner.role_to_look)
     try:
-        return exported(request, asked.workspace, Wanted(asked.rule()), f"{asked.workspace.name} contacts")
+        return exported(request, asked.workspace, RuleWithPins(asked.rule()), f"{asked.workspace.name} contacts")
     except (Invalid, SnapshotBusy) as error:
         return _refused(owner, request, error)
 
 
-def exported(request: HttpRequest, workspace: Workspace, wanted: Wanted, name: str) -> HttpResponseBase:
+def exported(request: HttpRequest, workspace: Workspace, wanted: RuleWithPins, name: str) -> HttpResponseBase:
     """Raises Invalid, SnapshotBusy."""
     form = request.GET.get("format", "csv")
     stream = exports.export(workspace, wanted, form=form)

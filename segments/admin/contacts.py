@@ -18,7 +18,7 @@ from contacts.models import Contact
 from segments.admin import contact_pages
 from segments.admin.pins import pins_changing
 from segments.answers import explanations
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from workspaces.admin.scope import ScopedAdmin, workspaces
 from workspaces.models import Role
 from workspaces.problems import Invalid
@@ -83,7 +83,7 @@ class ContactAdmin(ScopedAdmin):
         segment = get_object_or_404(contact.workspace.segments.live(), pk=segment_id)
         try:
             told: dict[str, Any] = {
-                "explanation": explanations.explain(contact.workspace, Wanted(segment.tree, segment), contact.pk)
+                "explanation": explanations.explain(contact.workspace, RuleWithPins(segment.tree, segment), contact.pk)
             }
         except Invalid as error:
             told = {"problems": error.problems}

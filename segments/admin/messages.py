@@ -12,7 +12,7 @@ from contacts.columnar.busy import BUSY, SnapshotBusy
 from contacts.schema import CUSTOM, TAG, Schema
 from segments import messages, rendering
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rendering import Fault
 from workspaces.admin.scope import ScopedAdmin, wants_fragment
 from workspaces.problems import Invalid
@@ -55,7 +55,7 @@ def show(owner: ScopedAdmin, request: HttpRequest, segment_id: str) -> HttpRespo
 def _told(segment: Segment, text: str, as_html: bool, schema: Schema) -> dict[str, Any]:
     try:
         order = messages.read({"template": text, "html": as_html})
-        found = messages.preview(segment.workspace, Wanted(segment.tree, segment), order)
+        found = messages.preview(segment.workspace, RuleWithPins(segment.tree, segment), order)
     except Invalid as error:
         return {"problems": [f"Nobody can say: {problem}." for problem in error.problems]}
     except SnapshotBusy:

@@ -15,7 +15,7 @@ from segments.admin import contact_pages
 from segments.engine import contact_search
 from segments.engine.cursors import Cursor
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from workspaces.admin.scope import ScopedAdmin
 from workspaces.admin.times import clock
 from workspaces.problems import Invalid
@@ -39,7 +39,7 @@ def export(owner: ScopedAdmin, request: HttpRequest, segment_id: str) -> HttpRes
     """Who is in, as a file."""
     segment: Segment = owner.found(request, segment_id)
     try:
-        return contact_pages.exported(request, segment.workspace, Wanted(segment.tree, segment), segment.name)
+        return contact_pages.exported(request, segment.workspace, RuleWithPins(segment.tree, segment), segment.name)
     except (Invalid, SnapshotBusy) as error:
         for problem in contact_pages.told(error):
             owner.message_user(request, problem, messages.ERROR)
@@ -66,7 +66,7 @@ def _page_of_people(segment: Segment, asked: Mapping[str, str]) -> dict[str, Any
     held = after or before
     text = asked.get("q", "")
     found = contact_search.found(
-        segment.workspace, text, Wanted(segment.tree, segment), held.now if held else None, "Search"
+        segment.workspace, text, RuleWithPins(segment.tree, segment), held.now if held else None, "Search"
     )
     page = found.page(PAGE, after.contact_id if after else 0, before.contact_id if before and not after else None)
     if not page:

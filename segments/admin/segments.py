@@ -21,7 +21,7 @@ from segments.admin.staff import by_staff
 from segments.answers.preview import in_words
 from segments.engine import audience
 from segments.models import Segment, SegmentDay, SegmentPeople, SegmentVersion, rewrite_pins
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules import tree
 from segments.rules.tree import Rule
 from segments.saving import drafts
@@ -150,7 +150,7 @@ def _checked(form: SegmentForm) -> str:
     """The sentence and the number of a rule that is not saved."""
     segment, workspace = form.instance, form.instance.workspace
     rule = form.draft.rule if form.draft.rule_given else segment.tree
-    (found,) = audience.several(workspace, [Wanted(rule, None if segment._state.adding else segment)])
+    (found,) = audience.several(workspace, [RuleWithPins(rule, None if segment._state.adding else segment)])
     return f"{in_words(workspace, rule)} {found.count:,} of {found.people:,} in {workspace}. Nothing is saved yet."
 
 

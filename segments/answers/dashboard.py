@@ -16,7 +16,7 @@ from segments.growth import page_facts
 from segments.growth.charts import SPAN
 from segments.growth.page_facts import Trend
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.tree import All, Condition
 from workspaces.models import Workspace
 
@@ -55,7 +55,9 @@ def overview(workspace: Workspace, now: datetime) -> Overview:
     has_key, imports = workspace.api_keys.usable(now).exists(), _imports(workspace, now)
     rest = segments, live.count(), waiting, has_key, seen, imports
     try:
-        everybody, today = audience.several(workspace, [Wanted(All()), Wanted(Condition("createdAt", "on", day))])
+        everybody, today = audience.several(
+            workspace, [RuleWithPins(All()), RuleWithPins(Condition("createdAt", "on", day))]
+        )
     except SnapshotBusy:
         return Overview(None, None, *rest)
     return Overview(everybody.count, today.count, *rest)

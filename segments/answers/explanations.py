@@ -13,7 +13,7 @@ from segments.engine import summaries
 from segments.engine.audience import Audience
 from segments.engine.evaluation import evaluate
 from segments.models import Pin, Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.check import check
 from segments.rules.explanation import Explainer, Explanation, Pinned, Stored, stored
 from segments.rules.reasons import closest, why
@@ -26,7 +26,7 @@ MOST_SHOWN = 200  # segments on the page of a contact
 IN_THE_TRASH = "Is in the trash, and whoever is there is in no segment."
 
 
-def explain(workspace: Workspace, wanted: Wanted, contact_id: int) -> Explanation:
+def explain(workspace: Workspace, wanted: RuleWithPins, contact_id: int) -> Explanation:
     """Why a rule finds this person or does not; where it is a segment's, with the segment's pins.
 
     Raises Contact.DoesNotExist, and Invalid if the rule does not fit the workspace.
@@ -39,7 +39,7 @@ def explain(workspace: Workspace, wanted: Wanted, contact_id: int) -> Explanatio
 
     with one_moment():
         needed = references.in_order(workspace, [wanted])
-        rules = [*(Wanted(each.tree, each) for each in needed), wanted]
+        rules = [*(RuleWithPins(each.tree, each) for each in needed), wanted]
         # The engine is asked about every node; nothing here decides what is met.
         asked = {key: each for place, rule in enumerate(rules) for key, each in _questions(place, rule).items()}
         done = evaluate(workspace, list(asked.values()), read=read)
@@ -55,12 +55,12 @@ def explain(workspace: Workspace, wanted: Wanted, contact_id: int) -> Explanatio
 _WITH_PINS = ""  # where the answer about a rule as a whole stands, beside those about its nodes
 
 
-def _questions(place: int, rule: Wanted) -> dict[tuple[int, str], Wanted]:
+def _questions(place: int, rule: RuleWithPins) -> dict[tuple[int, str], RuleWithPins]:
     """By the place of the rule among several and that of the node in it."""
-    return {(place, _WITH_PINS): rule, **{(place, each.at): Wanted(each.node) for each in walk(rule.rule)}}
+    return {(place, _WITH_PINS): rule, **{(place, each.at): RuleWithPins(each.node) for each in walk(rule.rule)}}
 
 
-def _pins(contact_id: int, rules: Collection[Wanted], now: int) -> dict[str, Pinned]:
+def _pins(contact_id: int, rules: Collection[RuleWithPins], now: int) -> dict[str, Pinned]:
     held = Pin.objects.order_by().filter(
         contact=contact_id, segment__in=[each.segment for each in rules if each.segment]
     )
@@ -74,7 +74,7 @@ def _pinned(pin: Pin, now: int) -> Pinned:
 
 
 def _explained(
-    rules: Sequence[Wanted], met: Sequence[Mapping[str, bool]], someone: Person, pins: Mapping[str, Pinned]
+    rules: Sequence[RuleWithPins], met: Sequence[Mapping[str, bool]], someone: Person, pins: Mapping[str, Pinned]
 ) -> Explanation:
     """Of the last rule; those that it needs stand in front of it. `met`: of each rule its nodes, by their places."""
     schema = someone.reading.schema
@@ -115,7 +115,7 @@ def _is_in(found: Audience | str) -> bool | None:
     return None if isinstance(found, str) else found.count > 0
 
 
-def _names(wanted: Wanted) -> tuple[str, str | None]:
+def _names(wanted: RuleWithPins) -> tuple[str, str | None]:
     return (wanted.segment.name, wanted.segment.pk) if wanted.segment else ("", None)
 
 

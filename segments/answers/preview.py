@@ -12,7 +12,7 @@ from segments.engine import audience
 from segments.engine.audience import Audience, Change, Step
 from segments.engine.summaries import ONLY_PINNED
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.check import check, find_property
 from segments.rules.tree import Rule, referred
 from segments.rules.words import sentence
@@ -66,7 +66,7 @@ def preview(workspace: Workspace, rule: Rule, segment: Segment | None = None, al
 
     Raises Invalid if the rule does not fit the workspace, SnapshotBusy.
     """
-    parts = [Wanted(rule, segment), *map(Wanted, audience.steps(rule))]
+    parts = [RuleWithPins(rule, segment), *map(RuleWithPins, audience.steps(rule))]
     saved, broken = _saved(segment)
     try:
         found = audience.several(workspace, [*parts, *saved], also=also)
@@ -80,11 +80,11 @@ def preview(workspace: Workspace, rule: Rule, segment: Segment | None = None, al
     return Preview(workspace, rule, people, audience.funnel(rule, steps), change, broken)
 
 
-def _saved(segment: Segment | None) -> tuple[list[Wanted], list[Problem]]:
+def _saved(segment: Segment | None) -> tuple[list[RuleWithPins], list[Problem]]:
     if segment is None:
         return [], []
     try:
-        return [Wanted(segment.tree, segment)], []
+        return [RuleWithPins(segment.tree, segment)], []
     except Invalid as error:
         return [], error.problems
 

@@ -22,7 +22,7 @@ from segments.dialects import tiledesk, tiledesk_leads
 from segments.dialects.tiledesk_leads import ATTRIBUTES, PROPERTIES, Asked, Sent
 from segments.engine import audience, word_search
 from segments.engine.audience import Audience
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.tree import All, Any, Condition, InSegment, Rule
 from segments.upkeep import forgetting
 from workspaces.api import workspace_of
@@ -186,7 +186,7 @@ def _found(workspace: Workspace, asked: Asked) -> Audience:
     rule = All((segment, *asked.rules, *_having(words, asked.text)))
     also = {asked.listing.field, *SEARCHED} if words else {asked.listing.field}
     read = from_table.read_trash if asked.trashed else snapshot.read
-    (found,) = audience.several(workspace, [Wanted(rule)], also=also, read=read)
+    (found,) = audience.several(workspace, [RuleWithPins(rule)], also=also, read=read)
     return found.with_words(words, SEARCHED) if words else found
 
 

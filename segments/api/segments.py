@@ -28,7 +28,7 @@ from segments.engine.exports import Stream, export
 from segments.growth import history
 from segments.growth.charts import SPAN
 from segments.models import Segment, Source
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.check import check, no_property
 from segments.rules.tree import All, Rule, read_node, signed_conditions
 from segments.rules.tree import read as read_tree
@@ -136,7 +136,7 @@ class SegmentViewSet(ViewSet):
 
     def explain(self, request: Request, segment_id: str, contact: str) -> Response:
         segment = segment_of(request, segment_id)
-        return _explained(segment.workspace, Wanted(segment.tree, segment), contact)
+        return _explained(segment.workspace, RuleWithPins(segment.tree, segment), contact)
 
     def explain_draft(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
@@ -145,7 +145,7 @@ class SegmentViewSet(ViewSet):
         if isinstance(body, dict) and not isinstance(body.get("contactId"), str):
             problems = [Problem("contactId", "give the id of a contact, as a text")]
         rule = _unsaved(body, properties.schema(workspace), problems)
-        return _explained(workspace, Wanted(rule), body["contactId"])
+        return _explained(workspace, RuleWithPins(rule), body["contactId"])
 
     def preview(self, request: Request, workspace_id: str) -> Response:
         workspace = workspace_of(request, workspace_id)
@@ -177,23 +177,23 @@ class SegmentViewSet(ViewSet):
 
     def export(self, request: Request, segment_id: str) -> StreamingHttpResponse:
         segment = segment_of(request, segment_id)
-        return _exported(request, segment.workspace, Wanted(segment.tree, segment), segment.name)
+        return _exported(request, segment.workspace, RuleWithPins(segment.tree, segment), segment.name)
 
     def render(self, request: Request, segment_id: str) -> HttpResponseBase:
         segment, order = segment_of(request, segment_id), messages.read(request.data)
-        wanted = Wanted(segment.tree, segment)
+        wanted = RuleWithPins(segment.tree, segment)
         if order.full:
             return _file(messages.full(segment.workspace, wanted, order), f"{segment.name}.ndjson")
         return _success(messages.preview(segment.workspace, wanted, order))
 
     def export_workspace(self, request: Request, workspace_id: str) -> StreamingHttpResponse:
         workspace = workspace_of(request, workspace_id)
-        return _exported(request, workspace, Wanted(All()), workspace.name)
+        return _exported(request, workspace, RuleWithPins(All()), workspace.name)
 
     def export_draft(self, request: Request, workspace_id: str) -> StreamingHttpResponse:
         workspace = workspace_of(request, workspace_id)
         rule = _unsaved(request.data, properties.schema(workspace))
-        return _exported(request, workspace, Wanted(rule), workspace.name)
+        return _exported(request, workspace, RuleWithPins(rule), workspace.name)
 
 
 def _span(text: str) -> int:
@@ -207,7 +207,7 @@ def _success(data: dict[str, Any]) -> Response:
     return Response(swipeone.success(data))
 
 
-def _explained(workspace: Workspace, wanted: Wanted, contact: str) -> Response:
+def _explained(workspace: Workspace, wanted: RuleWithPins, contact: str) -> Response:
     pk = contact_id(contact)
     try:
         explanation = None if pk is None else explanations.explain(workspace, wanted, pk)
@@ -255,7 +255,7 @@ def _unsaved(body: Any, schema: Schema, problems: Sequence[Problem] = ()) -> Rul
     return read.rule
 
 
-def _exported(request: Request, workspace: Workspace, wanted: Wanted, name: str) -> StreamingHttpResponse:
+def _exported(request: Request, workspace: Workspace, wanted: RuleWithPins, name: str) -> StreamingHttpResponse:
     form = request.query_params.get("format", "csv")
     return _file(export(workspace, wanted, request.query_params.get("columns"), form), f"{name}.{form}")
 
@@ -296,8 +296,8 @@ def _others(first: Segment, text: str) -> list[Segment]:
     return [found[pk] for pk in ids]
 
 
-def _saved(segments: Sequence[Segment]) -> list[Wanted]:
-    return [Wanted(segment.tree, segment) for segment in segments]
+def _saved(segments: Sequence[Segment]) -> list[RuleWithPins]:
+    return [RuleWithPins(segment.tree, segment) for segment in segments]
 
 
 def _overlap(segments: Sequence[Segment], overlap: Overlap) -> dict[str, Any]:

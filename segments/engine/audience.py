@@ -22,7 +22,7 @@ from contacts.schema import Schema
 from segments.engine import offset_pages, word_search
 from segments.engine.evaluation import Read, evaluate, met_among
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.check import check, find_property
 from segments.rules.tree import All, Any, Rule, referred
 from workspaces.models import Workspace
@@ -214,17 +214,17 @@ def of(segment: Segment, now: int | None = None, also: Collection[str] = ()) -> 
 
     Raises Invalid if its rule no longer fits the workspace, SnapshotBusy.
     """
-    return several(segment.workspace, [Wanted(segment.tree, segment)], now, also)[0]
+    return several(segment.workspace, [RuleWithPins(segment.tree, segment)], now, also)[0]
 
 
 def matching(workspace: Workspace, rule: Rule, now: int | None = None, also: Collection[str] = ()) -> Audience:
     """Who a rule finds, without any pins. Raises Invalid, SnapshotBusy."""
-    return several(workspace, [Wanted(rule)], now, also)[0]
+    return several(workspace, [RuleWithPins(rule)], now, also)[0]
 
 
 def several(
     workspace: Workspace,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[RuleWithPins],
     now: int | None = None,
     also: Collection[str] = (),
     read: Read = snapshot.read,
@@ -296,5 +296,5 @@ class Change:
 
 def change(segment: Segment, rule: Rule | None, now: int | None = None) -> Change:
     """What giving a segment another rule would do, its pins staying as they are. Raises Invalid, SnapshotBusy."""
-    wanted = [Wanted(segment.tree, segment), Wanted(rule, segment)]
+    wanted = [RuleWithPins(segment.tree, segment), RuleWithPins(rule, segment)]
     return Change(*several(segment.workspace, wanted, now))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contacts.values import Refused, clean
 from segments.engine import audience
 from segments.engine.audience import Audience
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.tree import All, Any, Condition, Rule
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
@@ -23,7 +23,7 @@ def containing(text: str, path: str = "searchText") -> All:
 
 
 def found(
-    workspace: Workspace, text: str, wanted: Wanted, now: int | None = None, path: str = "searchText"
+    workspace: Workspace, text: str, wanted: RuleWithPins, now: int | None = None, path: str = "searchText"
 ) -> Audience:
     """Those of an audience whom `containing` means too. Raises Invalid, SnapshotBusy.
 
@@ -32,7 +32,7 @@ def found(
     first, *others = sorted(_words(text, path), key=len, reverse=True) or [""]
     if not first:
         return audience.several(workspace, [wanted], now)[0]
-    both = [wanted, Wanted(_anywhere(first))]
+    both = [wanted, RuleWithPins(_anywhere(first))]
     members, having = audience.several(workspace, both, now, also=SEARCHED)
     return (members & having).where(All(tuple(map(_anywhere, others))))
 

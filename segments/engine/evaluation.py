@@ -15,7 +15,7 @@ from contacts.schema import Schema
 from contacts.values import Kind, moment_of
 from segments import references
 from segments.models import Pin, PinKind, Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.check import Checked, Test, check, tests
 from segments.rules.expression import condition, joined
 from segments.rules.tree import InSegment, Rule, conditions
@@ -41,7 +41,7 @@ class Evaluation:
 
 def evaluate(
     workspace: Workspace,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[RuleWithPins],
     now: int | None = None,
     also: Collection[str] = (),
     read: Read = snapshot.read,

@@ -12,7 +12,7 @@ from contacts.columnar import snapshot
 from contacts.export_formats import FORMATS, Format
 from segments.engine import audience
 from segments.engine.audience import Audience
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from workspaces.consistent_reads import beside, one_moment
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem, listed
@@ -48,7 +48,7 @@ class Stream:
             held.close()
 
 
-def export(workspace: Workspace, wanted: Wanted, names: str | None = None, form: str = "csv") -> Stream:
+def export(workspace: Workspace, wanted: RuleWithPins, names: str | None = None, form: str = "csv") -> Stream:
     """Whom a rule or a segment finds. `names` of columns as contacts.export_formats.columns takes them.
 
     Raises Invalid, SnapshotBusy. Not to be called in a transaction, of which the stream would not see the writes.

@@ -12,7 +12,7 @@ from segments.engine import audience
 from segments.engine.audience import Audience
 from segments.engine.evaluation import Read
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.check import check
 from segments.rules.tree import referred
 from segments.rules.words import sentence
@@ -53,7 +53,7 @@ def _told(workspace: Workspace, segments: Sequence[Segment]) -> dict[str, Told]:
             sentences[segment.pk] = _sentence(segment, schema, names)
         except Invalid as error:
             problems[segment.pk] = "; ".join(map(str, error.problems))
-    readable = {segment.pk: Wanted(segment.tree, segment) for segment in segments if segment.pk in sentences}
+    readable = {segment.pk: RuleWithPins(segment.tree, segment) for segment in segments if segment.pk in sentences}
     counted = counts(workspace, readable)
     return {
         segment.pk: Told(
@@ -82,7 +82,7 @@ def _sentence(segment: Segment, schema: Schema, names: Mapping[str, str]) -> str
     return sentence(check(segment.tree, schema), lambda pk: names.get(pk, f"segment {pk}"))
 
 
-def counts(workspace: Workspace, wanted: Mapping[Key, Wanted]) -> dict[Key, int | str]:
+def counts(workspace: Workspace, wanted: Mapping[Key, RuleWithPins]) -> dict[Key, int | str]:
     """How many each of these finds, or why nobody can say; all in one pass where all can be read."""
     try:
         found = audiences(workspace, wanted)
@@ -95,17 +95,17 @@ def of_segments(
     workspace: Workspace, segments: Iterable[Segment], now: int | None = None, read: Read = snapshot.read
 ) -> dict[str, Audience | str]:
     """Who is in each of these by its id, or why nobody can say. Raises SnapshotBusy."""
-    wanted, problems = dict[str, Wanted](), dict[str, Audience | str]()
+    wanted, problems = dict[str, RuleWithPins](), dict[str, Audience | str]()
     for segment in segments:
         try:
-            wanted[segment.pk] = Wanted(segment.tree, segment)
+            wanted[segment.pk] = RuleWithPins(segment.tree, segment)
         except Invalid as error:  # a rule that is none, which only raw SQL can store
             problems[segment.pk] = str(error)
     return problems | audiences(workspace, wanted, now, read)
 
 
 def audiences(
-    workspace: Workspace, wanted: Mapping[Key, Wanted], now: int | None = None, read: Read = snapshot.read
+    workspace: Workspace, wanted: Mapping[Key, RuleWithPins], now: int | None = None, read: Read = snapshot.read
 ) -> dict[Key, Audience | str]:
     """Who each of these finds, or why nobody can say. Raises SnapshotBusy."""
     if not wanted:

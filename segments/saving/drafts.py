@@ -19,7 +19,7 @@ from segments import references, usage
 from segments.dialects.dialect import Person
 from segments.dialects.draft import Draft
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules import tree
 from segments.rules.check import check
 from segments.rules.tree import referred
@@ -181,10 +181,10 @@ def _rule(segment: Segment, draft: Draft) -> list[Problem]:
     try:
         # Not as it was read with the request: before the lock was there, somebody may have deleted a property.
         check(draft.rule, schema_with(properties.schema(segment.workspace), draft.declares))
-        references.in_order(segment.workspace, [Wanted(draft.rule, segment)])
+        references.in_order(segment.workspace, [RuleWithPins(draft.rule, segment)])
         if not segment._state.adding and any(referred(draft.rule)):
             readable = [each.id for each in usage.users(segment) if each.readable]
-            users = [Wanted(each.tree, each) for each in segment.workspace.segments.filter(pk__in=readable)]
+            users = [RuleWithPins(each.tree, each) for each in segment.workspace.segments.filter(pk__in=readable)]
             references.in_order(segment.workspace, users, {segment.pk: draft.rule})
     except Invalid as error:
         problems += error.problems

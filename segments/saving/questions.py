@@ -13,7 +13,7 @@ from segments.answers.preview import in_words
 from segments.engine import audience, evaluation
 from segments.engine.audience import Audience
 from segments.models import Segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.difference import Marked, marked
 from segments.rules.tree import Rule
 from segments.saving import versions
@@ -65,9 +65,11 @@ class Question:
 
 def about_people(segment: Segment, rule: Rule | None, saved: Segment | None) -> Question | None:
     """`segment` is to get this rule; `saved`: as it is now, None for a new one. Raises Invalid, SnapshotBusy."""
-    wanted = [Wanted(rule, saved)]
+    wanted = [RuleWithPins(rule, saved)]
     try:
-        after, *before = audience.several(segment.workspace, [*wanted, *([Wanted(saved.tree, saved)] if saved else [])])
+        after, *before = audience.several(
+            segment.workspace, [*wanted, *([RuleWithPins(saved.tree, saved)] if saved else [])]
+        )
     except Invalid:  # as it was saved nobody can read it; the new rule has passed its checks
         (after,), before = audience.several(segment.workspace, wanted), []
     if after.people == 0 or (rule is None and saved is None):

@@ -17,7 +17,7 @@ from segments.dialects.draft import Draft
 from segments.engine import summaries
 from segments.engine.summaries import Key
 from segments.models import Segment, SegmentVersion, Source
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.difference import Names, difference
 from segments.rules.tree import referred
 from workspaces.models import Workspace
@@ -117,7 +117,7 @@ def counts(segment: Segment, kept: Mapping[Key, Content]) -> dict[Key, int | str
     wanted = {}
     for key, each in kept.items():
         try:
-            wanted[key] = Wanted(each.tree, segment)
+            wanted[key] = RuleWithPins(each.tree, segment)
         except Invalid as error:
             found[key] = str(error)
     return found | summaries.counts(segment.workspace, wanted)

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from contacts.commands import called, find_contact
 from segments.answers import explanations
 from segments.commands import find_segment
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules.explanation import Denial, Explanation, Group, Leaf, Membership, Node, Pinned
 from segments.rules.words import moment_in_words
 from workspaces.commands import refuse_problems
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         segment = find_segment(options["segment"])
         contact = find_contact(segment.workspace.contacts.all(), options["contact"])
         try:
-            found = explanations.explain(segment.workspace, Wanted(segment.tree, segment), contact.pk)
+            found = explanations.explain(segment.workspace, RuleWithPins(segment.tree, segment), contact.pk)
         except Invalid as error:
             refuse_problems(error, status=1)
         self.stdout.write(f"{called(contact)}\nSegment: {segment.name} ({segment.workspace})\n\n")

@@ -8,7 +8,7 @@ import orjson
 from django.core.management.base import BaseCommand
 
 from segments.commands import add_export_arguments, write_export
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from segments.rules import tree
 from segments.rules.tree import All
 from workspaces.commands import find_workspace, refuse
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         workspace, path = find_workspace(options["workspace"]), options["rule"]
-        write_export(self, workspace, lambda: Wanted(tree.read(document(path)) if path else All()), options)
+        write_export(self, workspace, lambda: RuleWithPins(tree.read(document(path)) if path else All()), options)
 
 
 def document(path: str) -> Any:

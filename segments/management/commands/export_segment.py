@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from segments.commands import add_export_arguments, find_segment, write_export
-from segments.references import Wanted
+from segments.references import RuleWithPins
 
 
 class Command(BaseCommand):
@@ -19,4 +19,4 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         segment = find_segment(options["segment"])
-        write_export(self, segment.workspace, lambda: Wanted(segment.tree, segment), options)
+        write_export(self, segment.workspace, lambda: RuleWithPins(segment.tree, segment), options)

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 
 from segments import messages
 from segments.commands import add_output_argument, find_segment, write_stream
-from segments.references import Wanted
+from segments.references import RuleWithPins
 from workspaces.commands import refuse, refuse_problems
 from workspaces.problems import Invalid
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         segment = find_segment(options["segment"])
         wanted, asked = (
-            Wanted(segment.tree, segment),
+            RuleWithPins(segment.tree, segment),
             {name: options[name] for name in ("html", "strict", "limit", "full")},
         )
         try:
