@@ -412,13 +412,13 @@ def test_a_cursor_that_nobody_was_given_is_400_or_an_empty_page_and_never_a_500(
 
 def test_a_walk_goes_on_after_the_property_took_another_type_only_from_the_start(api, shop):
     from segments.upkeep import property_changes
-    from segments.upkeep.property_changes import Wanted
+    from segments.upkeep.property_changes import PropertyEdit
 
     declare(shop, size="text")
     for name in ("1", "2", "3"):
         add(shop, name, size=name)
     cursor = api.get(CONTACTS, sort="customProperties.size", limit=1).json()["data"]["searchAfter"]
-    property_changes.change(shop, "size", Wanted(kind="number"))
+    property_changes.change(shop, "size", PropertyEdit(kind="number"))
     answer = api.get(CONTACTS, sort="customProperties.size", limit=1, searchAfter=cursor)
     assert answer.status_code == 400
     assert "begin again" in answer.json()["problems"][0]["message"]

@@ -13,7 +13,7 @@ from schemathesis import checks
 from contacts.importing import uploads
 from contacts.models import wire_id
 from contacts.writing import tags
-from contacts.writing.tags import Wanted
+from contacts.writing.tags import NamedTag
 from segmenter.openapi.document import OPERATIONS
 from segments.dialects.draft import Draft
 from segments.rules.tree import Condition
@@ -62,7 +62,7 @@ def known(transactional_db, settings):
     Member.objects.create(user=user, workspace=shop, role=Role.OWNER)
     ids = {"workspace_id": shop.pk, "segment_id": segment.pk, "contact": wire_id(ana.pk), "contact_id": wire_id(ana.pk)}
     ids |= {"lead_id": wire_id(ana.pk), "tag": "vip"}
-    ids |= {"tag_id": tags.make(shop, Wanted("vip")).pk, "property_name": "plan"}
+    ids |= {"tag_id": tags.make(shop, NamedTag("vip")).pk, "property_name": "plan"}
     ids["import_id"] = uploads.begin(shop, "tests").pk
     ids["property_id"] = wire_id(shop.properties.get(name="plan").pk)
     key = ApiKey.objects.issue(shop, "tests", "write")[1]

@@ -24,7 +24,7 @@ from segments.models import Segment
 from segments.rules.tree import All, Condition, InSegment, Not
 from segments.saving import drafts
 from segments.upkeep import property_changes
-from segments.upkeep.property_changes import Breaking, Wanted, WouldBreak
+from segments.upkeep.property_changes import Breaking, PropertyEdit, WouldBreak
 from tests.people import add, custom, declare, found
 from workspaces.problems import Conflict, Invalid
 
@@ -38,7 +38,7 @@ def segment(workspace, name, rule, **more):
 
 
 def retype(workspace, name, kind, **how):
-    return property_changes.change(workspace, name, Wanted(kind=Kind(kind)), **how)
+    return property_changes.change(workspace, name, PropertyEdit(kind=Kind(kind)), **how)
 
 
 def held(workspace, name):
@@ -290,7 +290,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(people):
 
 
 def test_options_follow_the_type(people):
-    property_changes.change(people, "orders", Wanted(add=["5", "12", "many", "5.0"]))
+    property_changes.change(people, "orders", PropertyEdit(add=["5", "12", "many", "5.0"]))
     done = retype(people, "orders", "number")
     assert people.properties.get(name="orders").options == [5, 12]
     assert done.options_left_out == ["many"]
@@ -450,19 +450,19 @@ def test_there_are_at_most_500_properties(people):
 
 def test_the_label_is_what_sentences_say_and_the_segments_stay(people):
     pro = segment(people, "Pro", custom("plan", "is", "pro"))
-    property_changes.change(people, "plan", Wanted(label="Tariff"))
+    property_changes.change(people, "plan", PropertyEdit(label="Tariff"))
     assert "tariff is pro" in run("count_segment", pro.pk)
-    property_changes.change(people, "plan", Wanted(label=""))
+    property_changes.change(people, "plan", PropertyEdit(label=""))
     assert "plan is pro" in run("count_segment", pro.pk)
 
 
 def test_options_are_only_offered(people):
-    property_changes.change(people, "plan", Wanted(add=["pro", "free", "team", "pro"]))
-    property_changes.change(people, "plan", Wanted(remove=["pro"], add=["max"]))
+    property_changes.change(people, "plan", PropertyEdit(add=["pro", "free", "team", "pro"]))
+    property_changes.change(people, "plan", PropertyEdit(remove=["pro"], add=["max"]))
     assert people.properties.get(name="plan").options == ["free", "team", "max"]
     assert held(people, "plan")["Ana"] == "pro"
     with pytest.raises(Invalid, match="does not offer pro; there are free, team, max"):
-        property_changes.change(people, "plan", Wanted(remove=["pro"]))
+        property_changes.change(people, "plan", PropertyEdit(remove=["pro"]))
 
 
 # --- at the same time ------------------------------------------------------------------------------------------------

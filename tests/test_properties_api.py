@@ -120,10 +120,10 @@ def test_a_name_is_taken_once(api, people):
 
 def test_a_field_type_is_not_claimed_after_another_type(api, shop):
     from segments.upkeep import property_changes
-    from segments.upkeep.property_changes import Wanted
+    from segments.upkeep.property_changes import PropertyEdit
 
     api.post(CONTACT_PROPERTIES, {"label": "Size", "fieldType": "select", "options": [{"label": "1", "color": "red"}]})
-    property_changes.change(shop, "size", Wanted(kind="number"))
+    property_changes.change(shop, "size", PropertyEdit(kind="number"))
     listed = {each["name"]: each for each in api.get(CONTACT_PROPERTIES).json()["data"]["contactProperties"]}
     assert (listed["size"]["fieldType"], listed["size"]["dataType"]) == ("number", "number")
     assert listed["size"]["options"] == [{"label": "1", "name": "1", "color": "red"}]

@@ -14,7 +14,7 @@ from django.test import Client
 from contacts.importing import uploads
 from contacts.models import Contact, wire_id
 from contacts.writing import tags
-from contacts.writing.tags import Wanted
+from contacts.writing.tags import NamedTag
 from segmenter.openapi.document import OPERATIONS
 from segments.dialects.draft import Draft
 from segments.models import Segment
@@ -47,7 +47,7 @@ def furnished(name):
         "contact_id": contact,
         "lead_id": contact,
         "tag": "vip",
-        "tag_id": tags.make(workspace, Wanted("vip")).pk,
+        "tag_id": tags.make(workspace, NamedTag("vip")).pk,
         "property_id": wire_id(workspace.properties.get(name=own).pk),
         "property_name": own,
         "number": "1",  # of the segment's version

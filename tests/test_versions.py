@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from contacts.writing import tags
-from contacts.writing.tags import Wanted
+from contacts.writing.tags import NamedTag
 from segments.dialects.draft import Draft
 from segments.models import PinKind, Segment, SegmentVersion, Source
 from segments.rules import tree
@@ -142,7 +142,7 @@ def test_rules_that_a_property_or_tag_takes_along_are_versions_too(people, segme
     property_changes.delete(people, "customProperties.plan", instead="customProperties.tier")
     assert [number for number, *_ in kept(segment)] == [2, 1]
     assert last(segment) == (2, "command", None)
-    tag = tags.make(people, Wanted("vip"))
+    tag = tags.make(people, NamedTag("vip"))
     tagged = drafts.create(people, Draft("Tagged", tree.Condition("tags", "includes", "vip"), rule_given=True))
     bo = User.objects.create(username="bo")
     tag_changes.rename(tag, "gold", By(bo, Source.API))

@@ -25,7 +25,7 @@ LONGEST_NAME, LONGEST_COLOR = 190, 50  # of a name without the number that sets 
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NamedTag:
     """A tag as somebody names it."""
 
     label: str
@@ -37,12 +37,12 @@ def key(label: str) -> str:
     return hashlib.sha256(fold(label).encode()).hexdigest()
 
 
-def read(sent: object, path: str, problems: list[Problem]) -> Wanted:
+def read(sent: object, path: str, problems: list[Problem]) -> NamedTag:
     """A label, or an object with label and color. An empty one only together with a problem."""
     label, color, at = sent, "", path
     if isinstance(sent, dict):
         label, color, at = sent.get("label"), sent.get("color") or "", f"{path}.label".lstrip(".")
-    wanted = Wanted(cleaned(label, at, problems), cleaned(color, f"{path}.color".lstrip("."), problems))
+    wanted = NamedTag(cleaned(label, at, problems), cleaned(color, f"{path}.color".lstrip("."), problems))
     if label == wanted.label and not wanted.label.strip():
         problems.append(Problem(at, "give a label"))
     if len(wanted.color) > LONGEST_COLOR:
@@ -55,13 +55,13 @@ def listed(workspace: Workspace) -> list[tuple[Tag, int]]:
     found = catalogue.counted(workspace, "tags", MOST_LISTED).values
     counts = {key(str(each.value)): each.count for each in found}
     tags = {tag.key: tag for tag in workspace.tags.all()}
-    missing = [Wanted(label) for each in found if key(label := str(each.value)) not in tags]
+    missing = [NamedTag(label) for each in found if key(label := str(each.value)) not in tags]
     if missing:
         tags |= {tag.key: tag for tag in named(workspace, missing, by_name=False)}
     return [(tag, counts.get(tag.key, 0)) for tag in sorted(tags.values(), key=lambda tag: (fold(tag.label), tag.pk))]
 
 
-def named(workspace: Workspace, wanted: Sequence[Wanted], *, by_name: bool = True) -> list[Tag]:
+def named(workspace: Workspace, wanted: Sequence[NamedTag], *, by_name: bool = True) -> list[Tag]:
     """The tags of these labels, or else of these names; those that there are not are made."""
     with transaction.atomic():
         if len(held := _held(workspace, wanted, by_name)) < len(set(wanted)):
@@ -78,7 +78,7 @@ def named(workspace: Workspace, wanted: Sequence[Wanted], *, by_name: bool = Tru
     return [held[each] for each in wanted]
 
 
-def _held(workspace: Workspace, wanted: Sequence[Wanted], by_name: bool) -> dict[Wanted, Tag]:
+def _held(workspace: Workspace, wanted: Sequence[NamedTag], by_name: bool) -> dict[NamedTag, Tag]:
     """The tags that there are."""
     keys, names = {each: key(each.label) for each in wanted}, [each.label for each in wanted if by_name]
     found = workspace.tags.filter(Q(key__in=keys.values()) | Q(name__in=names))
@@ -87,7 +87,7 @@ def _held(workspace: Workspace, wanted: Sequence[Wanted], by_name: bool) -> dict
     return {each: tag for each, tag in picked.items() if tag}
 
 
-def make(workspace: Workspace, wanted: Wanted) -> Tag:
+def make(workspace: Workspace, wanted: NamedTag) -> Tag:
     """Raises Invalid where there is one of this label already."""
     with transaction.atomic():
         lock("tags", workspace.pk)
@@ -102,7 +102,7 @@ def taken(label: str) -> Problem:
     return Problem("label", f"a tag called {label} exists already; choose another label")
 
 
-def _tag(workspace: Workspace, wanted: Wanted, names: Container[str]) -> Tag:
+def _tag(workspace: Workspace, wanted: NamedTag, names: Container[str]) -> Tag:
     label, name = wanted.label, free_name(wanted.label, names)
     now = timezone.now()
     return Tag(workspace=workspace, label=label, key=key(label), name=name, color=wanted.color, created_at=now)

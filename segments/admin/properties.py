@@ -32,7 +32,7 @@ from segments.models import Segment
 from segments.rendering import percent
 from segments.saving import deleted_properties
 from segments.upkeep import property_changes, property_uses
-from segments.upkeep.property_changes import Breaking, Changed, Deletion, Wanted, WouldBreak
+from segments.upkeep.property_changes import Breaking, Changed, Deletion, PropertyEdit, WouldBreak
 from segments.usage import Broken
 from workspaces.admin.scope import ScopedAdmin, WorkspaceFilter
 from workspaces.models import Role, Workspace
@@ -236,7 +236,7 @@ class PropertyAdmin(UsedInRules):
             super().save_model(request, obj, form, change)
             return
         given = {name: getattr(obj, name) for name in form.changed_data if name in ("label", "options")}
-        property_changes.change(obj.workspace, obj.name, Wanted(given.get("label"), offer=given.get("options")))
+        property_changes.change(obj.workspace, obj.name, PropertyEdit(given.get("label"), offer=given.get("options")))
 
     # --- another type
 
@@ -264,7 +264,7 @@ class PropertyAdmin(UsedInRules):
 
     def attempt(self, held: Property, form: RetypeForm) -> tuple[Changed | None, Sequence[Broken]]:
         """As `trial`."""
-        wanted = Wanted(kind=Kind(form.cleaned_data["to"]))
+        wanted = PropertyEdit(kind=Kind(form.cleaned_data["to"]))
         try:
             trial = property_changes.change(
                 held.workspace, held.name, wanted, breaking=Breaking.DELETE, drop_rejects=True, dry_run=True
@@ -281,7 +281,7 @@ class PropertyAdmin(UsedInRules):
                 done = property_changes.change(
                     held.workspace,
                     held.name,
-                    Wanted(kind=Kind(given["to"])),
+                    PropertyEdit(kind=Kind(given["to"])),
                     breaking=breaking,
                     drop_rejects=given["drop_rejects"],
                 )

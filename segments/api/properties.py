@@ -24,7 +24,7 @@ from segments.models import Source
 from segments.rules.operators import operators_for
 from segments.saving.versions import By
 from segments.upkeep import property_changes
-from segments.upkeep.property_changes import Breaking, Wanted
+from segments.upkeep.property_changes import Breaking, PropertyEdit
 from segments.usage import Broken
 from workspaces.api import caller_workspace, workspace_of
 from workspaces.identifiers import id_of
@@ -115,7 +115,7 @@ class PropertyViewSet(ViewSet):
         changed = property_changes.change(
             workspace,
             reference.removeprefix(CUSTOM),
-            Wanted(asked.get("label"), kind, add=add, remove=remove),
+            PropertyEdit(asked.get("label"), kind, add=add, remove=remove),
             breaking=_breaking(asked),
             drop_rejects=rejects.dropped,
             dry_run=_flag(asked, "dryRun"),

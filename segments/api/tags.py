@@ -61,7 +61,7 @@ def _tag(request: Request, tag_id: str) -> Tag:
     return tag
 
 
-def _wanted(sent: Any) -> tags.Wanted:
+def _wanted(sent: Any) -> tags.NamedTag:
     """Raises Invalid."""
     problems: list[Problem] = []
     if not isinstance(sent, dict):

@@ -49,7 +49,7 @@ _TYPES: dict[str, tuple[type, str]] = {
 
 
 @dataclass
-class Wanted:
+class PropertyRequest:
     """A property that somebody wants to create. `presentation`: how it is to be shown, echoed and otherwise unused."""
 
     name: str = ""
@@ -59,12 +59,12 @@ class Wanted:
     presentation: dict[str, Json] = field(default_factory=dict)
 
 
-def read(body: Json) -> Wanted:
+def read(body: Json) -> PropertyRequest:
     """Raises Invalid."""
     if not isinstance(body, dict):
         raise Invalid([Problem("", "give an object with label and fieldType")])
     problems: list[Problem] = []
-    wanted = Wanted()
+    wanted = PropertyRequest()
     wanted.label = _label(body, problems)
     wanted.name = _name(body, wanted.label, problems)
     wanted.kind = _kind(body, problems)

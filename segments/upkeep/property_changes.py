@@ -61,7 +61,7 @@ def _many(number: int, noun: str) -> str:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PropertyEdit:
     """How a property is to be; what is not said stays as it is."""
 
     label: str | None = None  # "" calls it by its name
@@ -178,7 +178,7 @@ def _spelled(option: Any) -> str:
 def change(
     workspace: Workspace,
     name: str,
-    wanted: Wanted,
+    wanted: PropertyEdit,
     *,
     breaking: Breaking = Breaking.REFUSE,
     drop_rejects: bool = False,
@@ -215,7 +215,7 @@ def _find(workspace: Workspace, name: str) -> Property:
     return held
 
 
-def _renewed(old: Property, wanted: Wanted, zone: tzinfo) -> tuple[Property, list[Any]]:
+def _renewed(old: Property, wanted: PropertyEdit, zone: tzinfo) -> tuple[Property, list[Any]]:
     """The property as it is to be, not saved, and the options that its new type leaves out. Raises Invalid."""
     new, left_out = copy.copy(old), []
     if wanted.label is not None:

@@ -12,7 +12,7 @@ from contacts.models import wire_id
 from contacts.values import Kind
 from contacts.writing.conversion import Reject
 from segments.upkeep import property_changes
-from segments.upkeep.property_changes import Breaking, Changed, Wanted, WouldBreak
+from segments.upkeep.property_changes import Breaking, Changed, PropertyEdit, WouldBreak
 from workspaces.commands import find_workspace, refuse, refuse_problems, rejects_file
 from workspaces.models import Workspace
 from workspaces.problems import Invalid
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         self.report(changed, options)
 
     def change(self, workspace: Workspace, options: dict[str, Any], file: TextIO | None) -> Changed:
-        wanted = Wanted(
+        wanted = PropertyEdit(
             label=options["label"],
             kind=Kind(options["type"]) if options["type"] else None,
             add=options["add_option"],
