@@ -19,7 +19,7 @@ from contacts.schema import Schema
 from contacts.writing import keys, staging, upserts
 from contacts.writing.keys import Known
 from contacts.writing.staging import FIELDS, OBJECTS
-from contacts.writing.upserts import Change
+from contacts.writing.upserts import ContactChange
 from workspaces.models import Workspace
 from workspaces.problems import Invalid, Problem
 
@@ -44,7 +44,7 @@ class Outcome:
     problems: Sequence[Problem] = ()
 
 
-def read(document: Any, schema: Schema) -> Change:
+def read(document: Any, schema: Schema) -> ContactChange:
     """What a document says about somebody. Raises Invalid, also where it does not say about whom."""
     change = upserts.read(document, schema)
     if not any(map(change.columns.get, _WHO)):
@@ -52,7 +52,7 @@ def read(document: Any, schema: Schema) -> Change:
     return change
 
 
-def upsert(workspace: Workspace, changes: Sequence[Change]) -> list[Outcome]:
+def upsert(workspace: Workspace, changes: Sequence[ContactChange]) -> list[Outcome]:
     """What became of each of these, in their order. Not to be called in a transaction: every batch is one of its own.
 
     Each is done as upserts.upsert would after those before it; one that cannot be done is in nobody's way.
@@ -64,7 +64,7 @@ def upsert(workspace: Workspace, changes: Sequence[Change]) -> list[Outcome]:
     return outcomes
 
 
-def write(workspace: Workspace, changes: Sequence[Change]) -> list[Outcome]:
+def write(workspace: Workspace, changes: Sequence[ContactChange]) -> list[Outcome]:
     """The same for at most one batch, in one transaction or as a part of the caller's, and without the refresh."""
     return staging.undisturbed(lambda: _write(workspace, changes))
 
@@ -73,11 +73,11 @@ def take(workspace: Workspace, documents: Sequence[Any]) -> list[Outcome]:
     """What `write` does, from documents. One that cannot be read is an error, as is an Invalid in the place of one."""
     schema = properties.schema(workspace)
     rows = [_readable(document, schema) for document in documents]
-    written = iter(write(workspace, [row for row in rows if isinstance(row, Change)]))
-    return [next(written) if isinstance(row, Change) else row for row in rows]
+    written = iter(write(workspace, [row for row in rows if isinstance(row, ContactChange)]))
+    return [next(written) if isinstance(row, ContactChange) else row for row in rows]
 
 
-def _readable(document: Any, schema: Schema) -> Change | Outcome:
+def _readable(document: Any, schema: Schema) -> ContactChange | Outcome:
     try:
         if isinstance(document, Invalid):
             raise document
@@ -86,14 +86,14 @@ def _readable(document: Any, schema: Schema) -> Change | Outcome:
         return Outcome(Became.ERROR, problems=error.problems)
 
 
-def _write(workspace: Workspace, changes: Sequence[Change]) -> list[Outcome]:
+def _write(workspace: Workspace, changes: Sequence[ContactChange]) -> list[Outcome]:
     with transaction.atomic(), extract.cursor() as cursor:
         properties.hold_types(workspace)
         refused = upserts.settle(workspace, changes)
         good = [change for place, change in enumerate(changes) if place not in refused]
         register = _register(cursor, workspace.pk, good)
         people = [register.take(change) for change in good]
-        said: dict[int, Change] = {}  # what all of them together say about each
+        said: dict[int, ContactChange] = {}  # what all of them together say about each
         for person, change in zip(people, good, strict=True):
             said[person] = _together(said[person], change) if person in said else change
         rows = [(None if person > LAST_ID else person, *_row(change)) for person, change in said.items()]
@@ -115,9 +115,9 @@ def _told(people: Sequence[int], ids: dict[int, int], updated: set[int]) -> Iter
             yield Outcome(Became.UPDATED if person in updated else Became.UNCHANGED, person)
 
 
-def _together(first: Change, second: Change) -> Change:
+def _together(first: ContactChange, second: ContactChange) -> ContactChange:
     """Both, one after the other. Their types are settled: what they declare is no longer needed."""
-    return Change(
+    return ContactChange(
         first.columns | second.columns,
         first.profile | second.profile,
         first.custom | second.custom,
@@ -125,7 +125,7 @@ def _together(first: Change, second: Change) -> Change:
     )
 
 
-def _row(change: Change) -> Iterator[Any]:
+def _row(change: ContactChange) -> Iterator[Any]:
     """What a change says, in the form in which it is staged."""
     yield from map(change.columns.get, FIELDS)
     for name in OBJECTS:
@@ -151,7 +151,7 @@ class _Register:
         for person in known:
             self._set(person.id, person.external_id, person.email, person.is_live)
 
-    def take(self, change: Change) -> int:
+    def take(self, change: ContactChange) -> int:
         """Whom a change is about. What it says of their keys is so from here on, and whoever it is about is live."""
         external_id, email = (change.columns.get(name) for name in ("external_id", "email"))
         person = self._find(external_id, self.lowered[email] if email else "")
@@ -183,7 +183,7 @@ class _Register:
             bisect.insort(self.by_email[email], person)
 
 
-def _register(cursor: psycopg.Cursor[Any], workspace_id: str, changes: Sequence[Change]) -> _Register:
+def _register(cursor: psycopg.Cursor[Any], workspace_id: str, changes: Sequence[ContactChange]) -> _Register:
     """Holds the keys by which the changes find somebody, and looks them up."""
     columns = [change.columns for change in changes]
     external_ids = {each["external_id"] for each in columns if each.get("external_id")}

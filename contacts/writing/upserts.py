@@ -27,7 +27,7 @@ READ_ONLY |= {"lastActivityDate", "tagIds"}
 
 
 @dataclass(slots=True)
-class Change:
+class ContactChange:
     """What a document says about a contact; what it does not name stays as it is. None takes a value away."""
 
     columns: dict[str, Any] = field(default_factory=dict)  # model fields
@@ -41,7 +41,7 @@ class Change:
     lifecycle: str = ""
 
 
-def read(document: Any, schema: Schema, *, like_builtins: bool = False) -> Change:
+def read(document: Any, schema: Schema, *, like_builtins: bool = False) -> ContactChange:
     """A Swipe One contact: built-ins by name, custom properties flat or under customProperties. Raises Invalid.
 
     `like_builtins`: new custom properties may be called as built-in ones are.
@@ -59,7 +59,7 @@ class _Reader:
     def __init__(self, schema: Schema, like_builtins: bool) -> None:
         self.schema = schema
         self.like_builtins = like_builtins
-        self.change = Change()
+        self.change = ContactChange()
         self.problems: list[Problem] = []
 
     def take(self, document: dict[str, Any]) -> None:
@@ -137,7 +137,7 @@ class _Reader:
 _SPECIAL: dict[str, Callable[[_Reader, Any], None]] = {"fullName": _Reader.full_name, "phone": _Reader.phone}
 
 
-def upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
+def upsert(workspace: Workspace, change: ContactChange) -> tuple[Contact, bool]:
     """The contact with this external id, else this e-mail, brought up to date, else a new one; and whether it is new.
 
     Raises Invalid when the workspace has no room for the properties that it declares.
@@ -145,7 +145,7 @@ def upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
     return staging.undisturbed(lambda: _upsert(workspace, change))
 
 
-def _upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
+def _upsert(workspace: Workspace, change: ContactChange) -> tuple[Contact, bool]:
     with transaction.atomic():
         properties.hold_types(workspace)
         for problems in settle(workspace, [change]).values():
@@ -157,7 +157,7 @@ def _upsert(workspace: Workspace, change: Change) -> tuple[Contact, bool]:
     return contact, is_new
 
 
-def update(workspace: Workspace, contact_id: int, change: Change, *, in_trash: bool = False) -> Contact:
+def update(workspace: Workspace, contact_id: int, change: ContactChange, *, in_trash: bool = False) -> Contact:
     """The contact with this id, with `in_trash` also one in the trash, brought up to date.
 
     Raises Contact.DoesNotExist, Invalid.
@@ -172,7 +172,7 @@ def update(workspace: Workspace, contact_id: int, change: Change, *, in_trash: b
     return contact
 
 
-def _save(contact: Contact, change: Change) -> None:
+def _save(contact: Contact, change: ContactChange) -> None:
     is_new = contact._state.adding
     if apply(contact, change) or is_new:
         contact.updated_at = timezone.now()
@@ -181,7 +181,7 @@ def _save(contact: Contact, change: Change) -> None:
         contact.save()
 
 
-def settle(workspace: Workspace, changes: Sequence[Change]) -> dict[int, list[Problem]]:
+def settle(workspace: Workspace, changes: Sequence[ContactChange]) -> dict[int, list[Problem]]:
     """Declare what is new, and make the values fit the types of now: a property may have changed since the reading.
 
     Gives what is wrong with which of them, by its place; what only such a one names is not declared. For use in a
@@ -202,12 +202,12 @@ def settle(workspace: Workspace, changes: Sequence[Change]) -> dict[int, list[Pr
     return refused
 
 
-def _wanted(change: Change) -> dict[str, Kind]:
+def _wanted(change: ContactChange) -> dict[str, Kind]:
     """The custom properties that it has values for, with the kinds they take if nobody has them yet."""
     return {name: kind_of(value) for name, value in change.custom.items() if value is not None} | change.declares
 
 
-def _convert(change: Change, kinds: Mapping[str, Kind], zone: tzinfo) -> Iterator[Problem]:
+def _convert(change: ContactChange, kinds: Mapping[str, Kind], zone: tzinfo) -> Iterator[Problem]:
     for name, value in change.custom.items():
         if value is not None:
             try:
@@ -216,7 +216,7 @@ def _convert(change: Change, kinds: Mapping[str, Kind], zone: tzinfo) -> Iterato
                 yield Problem(f"customProperties.{name}", str(error))
 
 
-def _find(workspace: Workspace, change: Change) -> Contact | None:
+def _find(workspace: Workspace, change: ContactChange) -> Contact | None:
     external_id, email = change.columns.get("external_id", ""), change.columns.get("email", "")
     held = workspace.contacts.select_for_update()
     if external_id:
@@ -230,7 +230,7 @@ def _find(workspace: Workspace, change: Change) -> Contact | None:
     return None
 
 
-def apply(contact: Contact, change: Change) -> bool:
+def apply(contact: Contact, change: ContactChange) -> bool:
     """Set what the document says; whether anything is different now."""
     before = _state(contact)
     for column, value in change.columns.items():
@@ -243,7 +243,7 @@ def apply(contact: Contact, change: Change) -> bool:
     return _state(contact) != before
 
 
-def _tagged(held: list[str], change: Change) -> list[str]:
+def _tagged(held: list[str], change: ContactChange) -> list[str]:
     gone = {fold(tag) for tag in change.tags_removed}
     return list(dict.fromkeys(tag for tag in [*held, *change.tags_added] if fold(tag) not in gone))
 

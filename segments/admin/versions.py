@@ -60,7 +60,7 @@ def _saved(segment: Segment, version: SegmentVersion) -> str:
 
 
 @dataclass(frozen=True)
-class Change:
+class ContentChange:
     """In words, and how many people more or fewer; `number` is of the version that it starts from."""
 
     number: int
@@ -74,8 +74,8 @@ class Row:
     saved: str
     people: str
     problem: str  # why nobody can say how many
-    since: Change | None  # the version before; none for the oldest that is kept
-    restoring: Change | None  # the last version; none for that one itself
+    since: ContentChange | None  # the version before; none for the oldest that is kept
+    restoring: ContentChange | None  # the last version; none for that one itself
 
 
 def show(
@@ -130,9 +130,9 @@ def _row(
     )
 
 
-def _change(old: SegmentVersion, new: SegmentVersion, called: Names, counts: Mapping[int, int | str]) -> Change:
+def _change(old: SegmentVersion, new: SegmentVersion, called: Names, counts: Mapping[int, int | str]) -> ContentChange:
     before, after = counts[old.number], counts[new.number]
-    return Change(
+    return ContentChange(
         old.number,
         versions.shortened(versions.changes(old, new, called)),
         _difference(after - before) if isinstance(before, int) and isinstance(after, int) else "",

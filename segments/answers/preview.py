@@ -9,7 +9,7 @@ from contacts import properties
 from contacts.values import Kind, iso, milliseconds
 from contacts.writing import documents
 from segments.engine import audience
-from segments.engine.audience import Audience, Change, Step
+from segments.engine.audience import Audience, AudienceChange, Step
 from segments.engine.summaries import ONLY_PINNED
 from segments.models import Segment
 from segments.references import RuleWithPins
@@ -30,7 +30,7 @@ class Preview:
     rule: Rule
     people: Audience
     steps: Sequence[Step]
-    change: Change | None
+    change: AudienceChange | None
     broken: Sequence[Problem]
 
     def as_json(self, also: Collection[str]) -> dict[str, Json]:
@@ -76,7 +76,7 @@ def preview(workspace: Workspace, rule: Rule, segment: Segment | None = None, al
         # What it says may be about the saved rule, which somebody is about to repair.
         found, saved, broken = audience.several(workspace, parts, also=also), [], error.problems
     people, steps = found[0], found[1 : len(parts)]
-    change = Change(found[-1], people) if saved else None
+    change = AudienceChange(found[-1], people) if saved else None
     return Preview(workspace, rule, people, audience.funnel(rule, steps), change, broken)
 
 

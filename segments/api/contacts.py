@@ -22,7 +22,7 @@ from contacts.models import Contact, Status, contact_id, wire_id
 from contacts.schema import Schema
 from contacts.writing import bulk, documents, tags, upserts
 from contacts.writing.bulk import Became, Outcome
-from contacts.writing.upserts import Change
+from contacts.writing.upserts import ContactChange
 from segments.api import paging
 from segments.api.paging import Paging
 from segments.dialects import swipeone
@@ -110,7 +110,7 @@ class ContactViewSet(ViewSet):
         with transaction.atomic():
             properties.hold_types(workspace)  # in front of the lock of tags, as when one is renamed
             labels = [tag.label for tag in tags.named(workspace, wanted)]
-            change = Change({"tags": list(dict.fromkeys(labels))})
+            change = ContactChange({"tags": list(dict.fromkeys(labels))})
             return _answer(_updated(workspace, contact, change))
 
     def data(self, request: Request, contact: str) -> Response:
@@ -162,7 +162,7 @@ def _told(outcomes: list[Outcome]) -> dict[str, Any]:
     return {"status": "success", "data": {"count": len(outcomes), **totals, "results": results}}
 
 
-def _updated(workspace: Workspace, wire: str, change: Change) -> Contact | None:
+def _updated(workspace: Workspace, wire: str, change: ContactChange) -> Contact | None:
     try:
         return upserts.update(workspace, _pk(wire), change)
     except Contact.DoesNotExist:

@@ -17,7 +17,7 @@ from contacts.columnar.extract import Ids
 from contacts.models import Contact, Status, contact_id
 from contacts.values import Refused, as_texts
 from contacts.writing import upserts
-from contacts.writing.upserts import Change
+from contacts.writing.upserts import ContactChange
 from segments.dialects import tiledesk, tiledesk_leads
 from segments.dialects.tiledesk_leads import ATTRIBUTES, PROPERTIES, Asked, Sent
 from segments.engine import audience, word_search
@@ -101,16 +101,16 @@ class LeadViewSet(ViewSet):
             raise Invalid([Problem("", f"a tag {error}")]) from None
         if not tags:
             raise NoTag
-        return Response(tiledesk_leads.write(_update(lead, Change(tags_added=tags))))
+        return Response(tiledesk_leads.write(_update(lead, ContactChange(tags_added=tags))))
 
     def remove_tag(self, request: Request, workspace_id: str, lead_id: str, tag: str) -> Response:
         lead = _tagged_lead(request, workspace_id, lead_id)
-        return Response(tiledesk_leads.write(_update(lead, Change(tags_removed=[tag]))))
+        return Response(tiledesk_leads.write(_update(lead, ContactChange(tags_removed=[tag]))))
 
     def destroy(self, request: Request, workspace_id: str, lead_id: str) -> Response:
         """Into the trash, from which a PUT of its status brings it back."""
         lead = _lead(workspace_of(request, workspace_id), lead_id)
-        return Response(tiledesk_leads.write(_update(lead, Change(lifecycle=Status.TRASHED))))
+        return Response(tiledesk_leads.write(_update(lead, ContactChange(lifecycle=Status.TRASHED))))
 
     def erase(self, request: Request, workspace_id: str, lead_id: str) -> Response:
         """For good, by an owner only."""
@@ -142,7 +142,7 @@ def _tagged_lead(request: Request, workspace_id: str, lead_id: str) -> Contact:
         raise NoLead(f"Lead not found with id {lead_id}") from None
 
 
-def _update(lead: Contact, change: Change) -> Contact:
+def _update(lead: Contact, change: ContactChange) -> Contact:
     try:
         return upserts.update(lead.workspace, lead.pk, change, in_trash=True)
     except Contact.DoesNotExist:
@@ -156,7 +156,9 @@ def _merged(request: Request, workspace_id: str, lead_id: str, where: str) -> Re
     return _saved(workspace, sent, lambda change: _update(lead, change), where)
 
 
-def _saved(workspace: Workspace, sent: Sent, save: Callable[[Change], Contact], where: str = ATTRIBUTES) -> Response:
+def _saved(
+    workspace: Workspace, sent: Sent, save: Callable[[ContactChange], Contact], where: str = ATTRIBUTES
+) -> Response:
     """The lead as it is once this has been saved. Raises Invalid, with the names that the lead's document has."""
     try:
         return Response(tiledesk_leads.write(save(_change(workspace, sent))))
@@ -164,7 +166,7 @@ def _saved(workspace: Workspace, sent: Sent, save: Callable[[Change], Contact], 
         raise Invalid(tiledesk_leads.told(error.problems, where)) from None
 
 
-def _change(workspace: Workspace, sent: Sent) -> Change:
+def _change(workspace: Workspace, sent: Sent) -> ContactChange:
     try:
         change = upserts.read(sent.document, properties.schema(workspace), like_builtins=True)
     except Invalid as error:

@@ -279,7 +279,7 @@ def overlap(audiences: Sequence[Audience]) -> Overlap:
 
 
 @dataclass(frozen=True)
-class Change:
+class AudienceChange:
     """What replacing one rule by another does to an audience."""
 
     before: Audience
@@ -294,7 +294,7 @@ class Change:
         return self.before - self.after
 
 
-def change(segment: Segment, rule: Rule | None, now: int | None = None) -> Change:
+def change(segment: Segment, rule: Rule | None, now: int | None = None) -> AudienceChange:
     """What giving a segment another rule would do, its pins staying as they are. Raises Invalid, SnapshotBusy."""
     wanted = [RuleWithPins(segment.tree, segment), RuleWithPins(rule, segment)]
-    return Change(*several(segment.workspace, wanted, now))
+    return AudienceChange(*several(segment.workspace, wanted, now))

@@ -115,7 +115,7 @@ class Pinned:
 
 
 @dataclass(frozen=True)
-class Change:
+class NeededChange:
     """A condition that would have to be met, or not to be, for somebody to be in."""
 
     at: str
@@ -134,7 +134,7 @@ class Explanation:
     segment: str | None
     is_in: bool
     why: str
-    changes: tuple[Change, ...]
+    changes: tuple[NeededChange, ...]
     rule: Node | None
     pin: Pinned | None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from contacts.values import Kind
 from segments.rules.check import Test
-from segments.rules.explanation import Change, Denial, Group, Leaf, Membership, Node, Pinned
+from segments.rules.explanation import Denial, Group, Leaf, Membership, NeededChange, Node, Pinned
 from segments.rules.operators import OPERATORS
 from segments.rules.tree import InSegment
 from segments.rules.words import MIGHT_BE, PLAINLY, Voice, label, said
@@ -18,7 +18,7 @@ MOST_SAID = 10  # conditions in one sentence
 Fact = Leaf | Membership
 
 
-def why(rule: Node | None, is_in: bool, pin: Pinned | None, changes: tuple[Change, ...], until: str = "") -> str:
+def why(rule: Node | None, is_in: bool, pin: Pinned | None, changes: tuple[NeededChange, ...], until: str = "") -> str:
     """`changes`: what `closest` finds; `until`: the last day of the pin, in words."""
     pin = pin if pin and pin.in_force else None
     remarks = ", ".join(filter(None, [" ".join(pin.reason.split()), until and f"until {until}"])) if pin else ""
@@ -96,7 +96,7 @@ def _key(fact: Fact) -> Test | InSegment:
 Way = tuple[Fact, ...]  # that would each have to become the opposite of what they are
 
 
-def closest(rule: Node) -> tuple[Change, ...]:
+def closest(rule: Node) -> tuple[NeededChange, ...]:
     """The fewest conditions that would have to change for the rule to find somebody whom it does not find.
 
     Ways that cannot be gone are passed over: whose country is DE has not the country AT as well, and what a change
@@ -109,7 +109,7 @@ def closest(rule: Node) -> tuple[Change, ...]:
             for fact in way:
                 distinct.setdefault(_key(fact), fact)
             return tuple(
-                Change(fact.at, _said(fact, not fact.met, MIGHT_BE), not fact.met) for fact in distinct.values()
+                NeededChange(fact.at, _said(fact, not fact.met, MIGHT_BE), not fact.met) for fact in distinct.values()
             )
     return ()
 

@@ -14,7 +14,7 @@ from contacts.models import wire_id
 from contacts.schema import CUSTOM, Schema, custom_type
 from contacts.values import Kind, Refused, clean
 from contacts.writing import bulk, keys, upserts
-from contacts.writing.upserts import Change
+from contacts.writing.upserts import ContactChange
 from segments import references, usage
 from segments.dialects.dialect import Person
 from segments.dialects.draft import Draft
@@ -89,9 +89,9 @@ def _bring(segment: Segment, draft: Draft, by: By) -> list[int]:
     return [outcome.contact_id for outcome in outcomes]
 
 
-def _changes(persons: list[Json], schema: Schema) -> tuple[list[Change], list[Problem]]:
+def _changes(persons: list[Json], schema: Schema) -> tuple[list[ContactChange], list[Problem]]:
     """What the persons of a draft say, and what is wrong with them."""
-    changes: list[Change] = []
+    changes: list[ContactChange] = []
     problems: list[Problem] = []
     for place, document in enumerate(persons):
         persons[place] = None  # no longer needed, and they may be many
