@@ -97,7 +97,7 @@ class Segment(models.Model):
         return sent.get("body") if sent.get("dialect") == dialect and sent.get("rule") == self.rule else None
 
 
-class Source(models.TextChoices):
+class Channel(models.TextChoices):
     """The door through which a segment was saved, as it ends "saved by Bo "."""
 
     ADMIN = "admin", "in the admin"
@@ -119,14 +119,14 @@ class SegmentVersion(models.Model):
     rule = models.JSONField(null=True)
     document = OrderedJSONField(null=True)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    source = models.CharField(max_length=9, choices=Source.choices)
+    source = models.CharField(max_length=9, choices=Channel.choices)
     saved_at = models.DateTimeField()
 
     class Meta:
         ordering = ["segment_id", "-number"]
         constraints = [
             models.UniqueConstraint(fields=["segment", "number"], name="version_number_once_per_segment"),
-            models.CheckConstraint(condition=Q(source__in=Source.values), name="version_source_is_known"),
+            models.CheckConstraint(condition=Q(source__in=Channel.values), name="version_source_is_known"),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from segments.dialects.draft import Draft
-from segments.models import Source
+from segments.models import Channel
 from segments.rules import tree
 from segments.saving import drafts, pins
 from segments.saving.pins import Wish
@@ -44,12 +44,12 @@ def segment(people, bo):  # noqa: F811
     """With three versions; Bo made the last one."""
     segment = make(people, {"all": [PRO]}, "Paying")
     for name, rule in (("Paying", WANTED), ("Paying, gone quiet", {"all": [{**PRO, "value": ["pro"]}, OLD]})):
-        drafts.update(segment, Draft(name, tree.read_node(rule, ""), rule_given=True), Saver(bo, Source.ADMIN))
+        drafts.update(segment, Draft(name, tree.read_node(rule, ""), rule_given=True), Saver(bo, Channel.ADMIN))
     return segment
 
 
 def save_as_bo(segment, bo, rule):
-    drafts.update(segment, Draft(rule=tree.read_node(rule, ""), rule_given=True), Saver(bo, Source.ADMIN))
+    drafts.update(segment, Draft(rule=tree.read_node(rule, ""), rule_given=True), Saver(bo, Channel.ADMIN))
 
 
 def test_ana_reads_the_history_and_restores_what_was_before(ana, people, segment, axe):  # noqa: F811

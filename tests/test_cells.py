@@ -119,6 +119,6 @@ TABLES = st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=
 def test_every_blank_around_a_cell_is_taken_off_and_none_inside(delimiter, end, table):
     rows = [[cell.replace(delimiter, "") for cell in row] for row in table]
     data = "".join(delimiter.join(row) + end for row in rows).encode()
-    read = csvfile._Block(data, 2, csvfile.Source(io.BytesIO(data), "utf-8", delimiter), last=True).table(3)
+    read = csvfile._Block(data, 2, csvfile.CsvSource(io.BytesIO(data), "utf-8", delimiter), last=True).table(3)
     assert read is not None
     assert [list(row) for row in read.iter_rows()] == [[cell.strip() or None for cell in row] for row in rows]

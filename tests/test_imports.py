@@ -15,7 +15,7 @@ from django.db import connection
 
 from contacts import addresses
 from contacts.importing import imports, intake
-from contacts.importing.csvfile import Source, open_source
+from contacts.importing.csvfile import CsvSource, open_source
 from contacts.importing.guesses import looks_like
 from contacts.importing.imports import import_contacts
 from contacts.models import Contact, ContactMark, Property, SubstitutionTag
@@ -658,7 +658,7 @@ def test_the_last_day_of_the_calendar_is_a_text_because_it_never_ends():
 def test_a_source_can_be_read_again_and_again():
     file = BytesIO(b"id,plan\n1,free\n")
     source = open_source(file)
-    assert isinstance(source, Source)
+    assert isinstance(source, CsvSource)
     assert [list(source.records()) for _ in range(2)] == [[(1, ["id", "plan"]), (2, ["1", "free"])]] * 2
     assert not file.closed
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 from contacts.writing import tags
 from contacts.writing.tags import NamedTag
 from segments.dialects.draft import Draft
-from segments.models import PinKind, Segment, SegmentVersion, Source
+from segments.models import Channel, PinKind, Segment, SegmentVersion
 from segments.rules import tree
 from segments.rules.tree import All, InSegment, Not, read_node
 from segments.saving import drafts, pins, versions
@@ -145,7 +145,7 @@ def test_rules_that_a_property_or_tag_takes_along_are_versions_too(people, segme
     tag = tags.make(people, NamedTag("vip"))
     tagged = drafts.create(people, Draft("Tagged", tree.Condition("tags", "includes", "vip"), rule_given=True))
     bo = User.objects.create(username="bo")
-    tag_changes.rename(tag, "gold", By(bo, Source.API))
+    tag_changes.rename(tag, "gold", By(bo, Channel.API))
     assert last(tagged) == (2, "api", "bo")
     called = versions.names(people, [])
     assert versions.changes(*reversed(versions.newest_first(tagged)), called) == ["tags include vip → gold"]
@@ -238,7 +238,7 @@ def test_segments_of_before_get_their_first_version(people):
         MigrationExecutor(connection).migrate([("segments", executor.loader.graph.leaf_nodes("segments")[0][1])])
     segment = Segment.objects.get(name="Old")
     version = segment.versions.get()
-    assert (version.number, version.source, version.author) == (1, Source.EARLIER, None)
+    assert (version.number, version.source, version.author) == (1, Channel.EARLIER, None)
     assert version.saved_at == segment.updated_at
     assert versions.equal(segment, version)
     drafts.update(segment, Draft("Old"))
@@ -264,7 +264,7 @@ def restore(client, segment, number, **sent):
 
 def test_the_page_says_who_changed_what_and_how_many_more_or_fewer(agent, people, segment):
     bo = User.objects.create(username="bo", first_name="Bo")
-    change(segment, custom("plan", "is", ("pro", "team")), "Payers", By(bo, Source.ADMIN))
+    change(segment, custom("plan", "is", ("pro", "team")), "Payers", By(bo, Channel.ADMIN))
     shown = text(agent.get(address(segment)))
     now = timezone.now().astimezone(people.zone)
     assert re.search(r"Version 2, as it is now Saved \d\d:\d\d by Bo · 5 people", shown)
@@ -390,7 +390,7 @@ def test_who_restores_is_told_of_what_somebody_saved_meanwhile(agent, people, se
     drafts.update(segment, Draft("Payers"))
     before = seen(agent, segment)
     bo = User.objects.create(username="bo", first_name="Bo")
-    change(segment, FREE, by=By(bo, Source.ADMIN))
+    change(segment, FREE, by=By(bo, Channel.ADMIN))
     asked = agent.post(address(segment, "1/restore/"), {"seen": before})
     for words in ("Bo saved version 3 a moment ago", "Bo's rule: People whose plan is free. 1 person.",
                   "Version 1: People whose plan is pro. 3 people.", "Save mine as version 4", "Take Bo's",
@@ -495,7 +495,7 @@ def test_versions_are_listed_and_restored_over_the_api(api, rival_api, segment):
 def test_the_second_editor_sees_both_rules_with_what_differs_marked(agent, people, segment):
     before = segment.updated_at.isoformat()
     bo = User.objects.create(username="bo", first_name="Bo")
-    change(segment, custom("plan", "is", ("pro", "team")), by=By(bo, Source.ADMIN))
+    change(segment, custom("plan", "is", ("pro", "team")), by=By(bo, Channel.ADMIN))
     response = edit(agent, segment, tree.write_node(FREE), seen=before)
     page = response.content.decode()
     assert "People whose plan is <mark>pro or team.</mark>" in page

@@ -91,7 +91,7 @@ Record = tuple[int, list[str]]  # with the number of its first line
 
 
 @dataclass(frozen=True)
-class Source:
+class CsvSource:
     """A CSV file and how it is read. Reading raises Invalid where the file is broken, so that nothing is guessed."""
 
     file: BinaryIO
@@ -200,7 +200,7 @@ class Source:
 class _Block:
     """A piece of a file that begins where a record begins and ends where a line ends."""
 
-    def __init__(self, data: bytes, line: int, source: Source, last: bool) -> None:
+    def __init__(self, data: bytes, line: int, source: CsvSource, last: bool) -> None:
         self.data, self.line, self.source, self.last = data, line, source, last
         self._read: list[Record] | None = None
         self._error: Invalid | None = None
@@ -312,7 +312,7 @@ def _bytes(block: bytes) -> Iterator[bytes]:
     return (block[place : place + 1] for place in range(len(block)))
 
 
-def open_source(file: BinaryIO, encoding: str | None = None, delimiter: str | None = None) -> Source:
+def open_source(file: BinaryIO, encoding: str | None = None, delimiter: str | None = None) -> CsvSource:
     """Find out how a file is to be read: UTF-8 or what its first bytes say, and the delimiter its header uses most.
 
     Raises Invalid where it cannot be read so, or what was named is no encoding or no delimiter.
@@ -323,16 +323,16 @@ def open_source(file: BinaryIO, encoding: str | None = None, delimiter: str | No
     if delimiter is not None:
         if len(delimiter) != 1 or delimiter in '"\r\n\0 ':
             raise Invalid([Problem("delimiter", "give one character, like ; or a tab")])
-        return Source(file, encoding, delimiter)
+        return CsvSource(file, encoding, delimiter)
     widths: dict[str, int] = {}
     for candidate in DELIMITERS:
         try:
-            widths[candidate] = len(next(Source(file, encoding, candidate).records(), (0, []))[1])
+            widths[candidate] = len(next(CsvSource(file, encoding, candidate).records(), (0, []))[1])
         except Invalid as error:
             invalid = error
     if not widths:
         raise invalid
-    return Source(file, encoding, max(widths, key=widths.__getitem__))
+    return CsvSource(file, encoding, max(widths, key=widths.__getitem__))
 
 
 def _encoding(file: BinaryIO, named: str | None) -> str:

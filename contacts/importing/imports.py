@@ -42,7 +42,7 @@ ROWS_A_BATCH = 25_000
 SECONDS_BETWEEN_NOTES = 1.0  # of how far the first reading has come
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """A file of one of the formats. Reading raises Invalid."""
 
     encoding: str
@@ -54,11 +54,11 @@ class Source(Protocol):
     def batches(self, width: int, size: int) -> Iterator[Batch]: ...
 
 
-def source_of(file: BinaryIO, options: Options) -> Source:
+def source_of(file: BinaryIO, options: Options) -> RowSource:
     """Raises Invalid."""
     if options.format == "ndjson":
         return Lines(file)
-    return cast(Source, open_source(file, options.encoding, options.delimiter))
+    return cast(RowSource, open_source(file, options.encoding, options.delimiter))
 
 
 # --- the head of a file -----------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def head(file: BinaryIO, options: Options, schema: Schema) -> Head:
     return Head(source.encoding, source.delimiter, proposed_key(proposed), columns, len(batch))
 
 
-def _sampled(proposal: Proposal, cells: pl.Series, batch: Batch, source: Source, schema: Schema) -> Sampled:
+def _sampled(proposal: Proposal, cells: pl.Series, batch: Batch, source: RowSource, schema: Schema) -> Sampled:
     guess = Guess()
     guess.take(batch.lines, cells, schema.zone)
     different = cells.drop_nulls().unique(maintain_order=True).head(SAMPLES)
@@ -156,7 +156,7 @@ class Survey:
     repeats: Repeats
 
 
-def survey(source: Source, plan: Plan, zone: tzinfo, watcher: "Watcher") -> Survey:
+def survey(source: RowSource, plan: Plan, zone: tzinfo, watcher: "Watcher") -> Survey:
     """Read a whole file. Raises Invalid where it cannot be read to its end."""
     guessed = {place: column for place, column in enumerate(plan.columns) if column.is_guessed}
     plan = plan.typed({column.reference: source.kinds.get(column.header, Kind.TEXT) for column in guessed.values()})
@@ -177,7 +177,7 @@ def survey(source: Source, plan: Plan, zone: tzinfo, watcher: "Watcher") -> Surv
     return Survey(typed, rows, tuple(filter(None, doubts)), repeats)
 
 
-def _note_good(source: Source, plan: Plan, repeats: Repeats, zone: tzinfo) -> None:
+def _note_good(source: RowSource, plan: Plan, repeats: Repeats, zone: tzinfo) -> None:
     """Of rows with the same key the last counts; but a bad row never takes the place of a good one."""
     if not repeats:
         return
@@ -197,7 +197,7 @@ class Prepared:
     skipped: list[Skipped]
 
 
-def _prepared(source: Source, survey: Survey, zone: tzinfo, position: int) -> Iterator[Prepared]:
+def _prepared(source: RowSource, survey: Survey, zone: tzinfo, position: int) -> Iterator[Prepared]:
     """What follows the first so many records."""
     seen = 0
     for batch in source.batches(len(survey.plan.columns), ROWS_A_BATCH):

@@ -5,10 +5,10 @@ from typing import cast
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from segments.models import Source
+from segments.models import Channel
 from segments.saving.versions import By
 
 
 def by_staff(request: HttpRequest) -> By:
     """Every page of the admin has a user: one that has none shows the login instead."""
-    return By(cast(User, request.user), Source.ADMIN)
+    return By(cast(User, request.user), Channel.ADMIN)

@@ -20,7 +20,7 @@ from contacts.values import Kind, iso, milliseconds
 from contacts.writing.conversion import Reject
 from segments.dialects import swipeone, swipeone_properties
 from segments.dialects.swipeone_properties import Shown
-from segments.models import Source
+from segments.models import Channel
 from segments.rules.operators import operators_for
 from segments.saving.versions import By
 from segments.upkeep import property_changes
@@ -136,7 +136,7 @@ class PropertyViewSet(ViewSet):
             instead=asked.get("instead", ""),
             breaking=_breaking(asked),
             dry_run=_flag(asked, "dryRun"),
-            by=By(source=Source.API),
+            by=By(source=Channel.API),
         )
         _refresh(workspace, asked)
         rewritten = [{"_id": each.pk, "name": each.name} for each in deletion.rewritten]

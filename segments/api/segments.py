@@ -27,7 +27,7 @@ from segments.engine.audience import Overlap
 from segments.engine.exports import Stream, export
 from segments.growth import history
 from segments.growth.charts import SPAN
-from segments.models import Segment, Source
+from segments.models import Channel, Segment
 from segments.references import RuleWithPins
 from segments.rules.check import check, no_property
 from segments.rules.tree import All, Rule, read_node, signed_conditions
@@ -98,7 +98,7 @@ class SegmentViewSet(ViewSet):
         return self.answer(segment, properties.schema_if_needed(segment.workspace))
 
     def by(self, request: Request) -> By:
-        return By(author_of(request), Source(self.dialect.NAME))
+        return By(author_of(request), Channel(self.dialect.NAME))
 
     def answer(
         self,

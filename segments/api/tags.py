@@ -13,7 +13,7 @@ from contacts.values import iso, milliseconds
 from contacts.writing import tags
 from segments.api import contacts
 from segments.dialects import swipeone
-from segments.models import Source
+from segments.models import Channel
 from segments.rules.tree import Condition
 from segments.saving.versions import By
 from segments.upkeep import tag_changes
@@ -41,7 +41,7 @@ class TagViewSet(ViewSet):
         sent = request.data
         wanted = _wanted({"label": tag.label, "color": tag.color, **sent} if isinstance(sent, dict) else None)
         if wanted.label != tag.label:
-            tag = tag_changes.rename(tag, wanted.label, By(source=Source.API))
+            tag = tag_changes.rename(tag, wanted.label, By(source=Channel.API))
             refresh(tag.workspace)  # takes in everybody who carries it
         if wanted.color != tag.color:
             tag.color = wanted.color

@@ -11,7 +11,7 @@ from contacts import properties
 from contacts.values import iso, milliseconds
 from segments.api.segments import SegmentViewSet, segment_of
 from segments.dialects.swipeone import success
-from segments.models import SegmentVersion, Source
+from segments.models import Channel, SegmentVersion
 from segments.rules.difference import Names
 from segments.saving import drafts, versions
 from segments.saving.versions import By
@@ -45,7 +45,7 @@ class VersionViewSet(SegmentViewSet):
         version = None if asked is None else segment.versions.filter(number=asked).first()
         if version is None:
             raise NotFound("Version not found")
-        drafts.update(segment, versions.draft(version), By(author_of(request), Source.API))
+        drafts.update(segment, versions.draft(version), By(author_of(request), Channel.API))
         return self.answer(segment, properties.schema_if_needed(segment.workspace))
 
 

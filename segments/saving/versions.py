@@ -16,7 +16,7 @@ from contacts.schema import CUSTOM, TAG
 from segments.dialects.draft import Draft
 from segments.engine import summaries
 from segments.engine.summaries import Key
-from segments.models import Segment, SegmentVersion, Source
+from segments.models import Channel, Segment, SegmentVersion
 from segments.references import RuleWithPins
 from segments.rules.difference import Names, difference
 from segments.rules.tree import referred
@@ -34,7 +34,7 @@ class By:
     """Who saves something, and through which door."""
 
     author: User | None = None
-    source: Source = Source.COMMAND
+    source: Channel = Channel.COMMAND
 
 
 A_COMMAND = By()
@@ -180,7 +180,7 @@ def saved_by(version: SegmentVersion) -> str:
     source = version.get_source_display()
     if version.author is None:
         return source
-    return f"by {author_of(version)}" if version.source == Source.ADMIN else f"by {author_of(version)}, {source}"
+    return f"by {author_of(version)}" if version.source == Channel.ADMIN else f"by {author_of(version)}, {source}"
 
 
 def saved_at(workspace: Workspace, moment: datetime, now: datetime | None = None) -> str:
