@@ -1,7 +1,7 @@
 """Turn the cells of a file into values, normalised and checked.
 
 Nearly all cells say what they mean as they stand. Those are told apart by a few looks at the whole column, the others
-are read one by one, each distinct one once; tests/test_cells.py holds that both ways give the same.
+are read one by one, each distinct one once; tests/contacts/importing/test_cells.py holds that both ways give the same.
 """
 
 import re
