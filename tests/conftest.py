@@ -2,7 +2,7 @@
 
 import pytest
 from django.db import connection, transaction
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, override_settings
 
 from contacts.columnar import snapshot
 from tests.callers import Api, Caller, basic, person
@@ -31,6 +31,13 @@ def _empty_tables(case):
 def _emptied_by_delete():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", _empty_tables)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_passwords():
+    """Argon2 is slow on purpose; what it keeps is test_passwords_are_kept_by_argon2's subject."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
         yield
 
 
@@ -66,8 +73,7 @@ def rival_api(rival):
 
 
 @pytest.fixture
-def ana(shop, settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 is slow on purpose
+def ana(shop):
     return person("ana@shop.example", shop)
 
 

@@ -53,7 +53,6 @@ def test_the_document_and_its_page_are_served_from_our_own_host(client):
 def known(transactional_db, settings):
     """Ids that exist, by the names of path parameters, and credentials by the base of an address."""
     settings.REQUESTS_A_MINUTE = 0
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 is slow on purpose
     shop = Workspace.objects.create(name="Demo shop")
     declare(shop, plan="text", fee="number")
     ana = add(shop, "Ana", {"gender": "Female"}, tags=["vip"], plan="pro", fee=20, email="ana@shop.example")

@@ -56,8 +56,7 @@ def furnished(name):
 
 
 @pytest.fixture
-def shops(db, settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 is slow on purpose
+def shops(db):
     return furnished("Demo shop"), furnished("Rival shop")
 
 

@@ -422,7 +422,8 @@ def test_the_use_of_a_key_is_written_once_a_minute(api, shop):
     assert ApiKey.objects.get().last_used_at >= first
 
 
-def test_passwords_are_kept_by_argon2(db):
+def test_passwords_are_kept_by_argon2(db, settings):
+    settings.PASSWORD_HASHERS = configured.PASSWORD_HASHERS
     user = User(username="real")
     user.set_password(PASSWORD)
     assert user.password.startswith("argon2")

@@ -68,8 +68,7 @@ def test_swipeones(live_server):
     assert [each["email"] for each in run(people)[2]["contacts"]] == ["bo@shop.example"]
 
 
-def test_tiledesks(live_server, settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # argon2 is slow on purpose
+def test_tiledesks(live_server):
     shop = Workspace.objects.create(pk="5b55e806c93dde00143163dd", name="Demo shop")
     ana = User.objects.create_user("ana@shop.example", "ana@shop.example", LOGIN.partition(":")[2])
     Member.objects.create(user=ana, workspace=shop, role=Role.AGENT)
