@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Property
 from segments.engine.cursors import Cursor
+from tests.callers import UNKNOWN
 from tests.conftest import DEMO, Api
 from tests.people import add, declare
 from workspaces.models import ApiKey
@@ -19,7 +20,6 @@ from workspaces.models import ApiKey
 pytestmark = pytest.mark.django_db
 
 CONTACTS, SEARCH = f"/api/workspaces/{DEMO}/contacts", f"/api/workspaces/{DEMO}/contacts/search"
-UNKNOWN = "6684f0911504d49e7c00312e"
 
 
 @pytest.fixture
@@ -317,13 +317,18 @@ def plainly_sorted(shop, *keys):
 
 
 def walked(ask, parameter, cursor=None):
+    """The pages that have somebody on them, one after the other."""
     pages = []
     while True:
         data = ask(**({parameter: cursor} if cursor else {})).json()["data"]
         if not data["contacts"]:
             return pages
-        pages.append([contact["_id"] for contact in data["contacts"]])
+        pages.append(data)
         cursor = data[parameter]
+
+
+def ids(pages):
+    return [contact["_id"] for page in pages for contact in page["contacts"]]
 
 
 ORDERS = [[(name, descending)] for name in SORTED for descending in (False, True)]
@@ -339,35 +344,12 @@ def test_every_order_is_walked_both_ways_as_promised(api, many):
         ask = functools.partial(search, api, sort=sort, limit=limit)
         expected = plainly_sorted(many, *keys)
         pages = walked(ask, "searchAfter")
-        forward = [pk for page in pages for pk in page]
-        assert forward == expected, keys
-        assert [len(page) for page in pages[:-1]] == [min(limit, 59)] * (len(pages) - 1)
-        last = ask(searchAfter=cursor_of(ask, len(expected) - 1, limit)).json()["data"]
-        assert last["contacts"] == []
-        end = cursor_at_the_end(ask, limit)
-        backward = [pk for page in reversed(walked(ask, "searchBefore", end)) for pk in page]
+        assert ids(pages) == expected, keys
+        assert [len(page["contacts"]) for page in pages[:-1]] == [min(limit, 59)] * (len(pages) - 1)
+        assert ask(searchAfter=pages[-1]["searchAfter"]).json()["data"]["contacts"] == []
+        backward = ids(reversed(walked(ask, "searchBefore", pages[-1]["searchBefore"])))
         assert backward == expected[: len(backward)]
-        assert len(backward) == len(expected) - len(pages[-1]), keys
-
-
-def cursor_of(ask, place, limit):
-    """The cursor behind the last page."""
-    cursor = None
-    while True:
-        data = ask(**({"searchAfter": cursor} if cursor else {})).json()["data"]
-        if not data["contacts"]:
-            return cursor
-        cursor = data["searchAfter"]
-
-
-def cursor_at_the_end(ask, limit):
-    """The cursor in front of the last page."""
-    cursor, found = None, None
-    while True:
-        data = ask(**({"searchAfter": cursor} if cursor else {})).json()["data"]
-        if not data["contacts"]:
-            return found
-        cursor, found = data["searchAfter"], data["searchBefore"]
+        assert len(backward) == len(expected) - len(pages[-1]["contacts"]), keys
 
 
 def test_a_list_is_sorted_by_one_property_up_or_down(api, people):
@@ -445,14 +427,13 @@ def test_a_sorted_walk_while_people_are_added_misses_and_repeats_nobody(api, sho
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(busy)
         try:
-            forward = [pk for page in walked(ask, "searchAfter") for pk in page]
-            pages = walked(ask, "searchBefore", cursor_at_the_end(ask, 7))
+            pages = walked(ask, "searchAfter")
+            forward, backward = ids(pages), ids(walked(ask, "searchBefore", pages[-1]["searchBefore"]))
         finally:
             stop.append(1)
             running.result(timeout=30)
     assert len(forward) == len(set(forward))
     assert members <= set(forward)
-    backward = [pk for page in pages for pk in page]
     assert len(backward) == len(set(backward))
     seen_last = {contact.wire_id for contact in Contact.objects.filter(custom__rank=0)}
     assert members - seen_last <= set(backward)
