@@ -1,12 +1,15 @@
 """One workspace, its key, and clients that use it."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.test import TransactionTestCase, override_settings
+from django.test import Client, TransactionTestCase, override_settings
 
 from contacts.columnar import snapshot
 from tests.callers import Api, Caller, basic, person
-from workspaces.models import ApiKey, Workspace
+from tests.people import add, declare
+from tests.staff import furnish, join
+from workspaces.models import ApiKey, Role, Workspace
 from workspaces.tallies import limiter
 
 DEMO = "6660175570fbd8a9c22bedfb"  # the workspace of the documented examples
@@ -34,10 +37,17 @@ def _emptied_by_delete():
         yield
 
 
+QUICKER = {
+    # Argon2 is slow on purpose. test_passwords_are_kept_by_argon2 has the real ones.
+    "PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"],
+    # Static files are looked for when they are asked for: there are hundreds, and each client of a test has a handler.
+    "WHITENOISE_AUTOREFRESH": True,
+}
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _quick_passwords():
-    """Argon2 is slow on purpose; what it keeps is test_passwords_are_kept_by_argon2's subject."""
-    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+def _quicker():
+    with override_settings(**QUICKER):
         yield
 
 
@@ -80,3 +90,41 @@ def ana(shop):
 @pytest.fixture
 def call(ana):
     return Caller(basic("ana@shop.example"))
+
+
+@pytest.fixture
+def staff(shop, rival):
+    members = {
+        "gus": join(shop, "gus", Role.GUEST),
+        "ana": join(shop, "ana", Role.AGENT),
+        "bo": join(shop, "bo", Role.ADMIN),
+        "mallory": join(rival, "mallory", Role.OWNER),
+    }
+    root = User.objects.create(username="root", is_staff=True, is_superuser=True)
+    return {**{name: member.user for name, member in members.items()}, "root": root}
+
+
+@pytest.fixture
+def ours(shop, staff):
+    return furnish(shop, "demo", shop.members.get(user=staff["ana"]))
+
+
+@pytest.fixture
+def theirs(rival, staff):
+    return furnish(rival, "rival", rival.members.get())
+
+
+@pytest.fixture
+def browser(staff):
+    def sign_in(name):
+        client = Client()
+        client.force_login(staff[name])
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def lena(shop):
+    declare(shop, plan="text", orders="number", since="date", interests="list")
+    return add(shop, "Lena", email="lena@example.org", external_id="C-1", orders=3, plan="pro")

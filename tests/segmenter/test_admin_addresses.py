@@ -15,9 +15,10 @@ from django.db import models
 from django.test import Client
 from django.urls import get_resolver
 
+import segmenter.urls  # noqa: F401  which finds the pages of the admin
 from contacts.models import Contact, ImportJob, Property, SubstitutionTag
 from segments.models import Pin, Segment
-from tests.segments.admin.test_admin import STRANGERS, browser, ours, staff, theirs  # noqa: F401
+from tests.staff import STRANGERS
 from workspaces.models import ApiKey, Member, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -158,12 +159,12 @@ def opens(client, address, ids):
 
 
 @pytest.fixture
-def our_ids(ours, staff):  # noqa: F811
+def our_ids(ours, staff):
     return furnished(ours, staff["ana"])
 
 
 @pytest.fixture
-def their_ids(theirs, staff):  # noqa: F811
+def their_ids(theirs, staff):
     return furnished(theirs, staff["mallory"])
 
 
@@ -180,7 +181,7 @@ def _marked(address):
 
 
 @pytest.mark.parametrize("address", [*map(_marked, MAY_OPEN)])
-def test_people_open_what_their_role_lets_them(browser, our_ids, their_ids, address):  # noqa: F811
+def test_people_open_what_their_role_lets_them(browser, our_ids, their_ids, address):
     for name in EVERYBODY.split():
         client = browser(name)
         assert opens(client, address, our_ids) == (name in MAY_OPEN[address].split()), name
@@ -191,7 +192,7 @@ def test_people_open_what_their_role_lets_them(browser, our_ids, their_ids, addr
 
 
 @pytest.mark.parametrize("name", OF_THE_SHOP.split())
-def test_what_is_of_another_workspace_is_as_unknown_as_what_does_not_exist(browser, our_ids, their_ids, name):  # noqa: F811
+def test_what_is_of_another_workspace_is_as_unknown_as_what_does_not_exist(browser, our_ids, their_ids, name):
     unknown = dict.fromkeys(their_ids, UNKNOWN) | {"<path:content_type_id>": our_ids["<path:content_type_id>"]}
     client = browser(name)
     for address in WITH_IDS:
@@ -201,7 +202,7 @@ def test_what_is_of_another_workspace_is_as_unknown_as_what_does_not_exist(brows
             assert told[0] == told[1], address
 
 
-def test_somebody_of_ours_is_not_explained_by_a_segment_of_theirs(browser, our_ids, their_ids):  # noqa: F811
+def test_somebody_of_ours_is_not_explained_by_a_segment_of_theirs(browser, our_ids, their_ids):
     mixed = our_ids | {"<str:segment_id>": their_ids["<str:segment_id>"]}
     assert not opens(browser("bo"), "contacts/contact/<int:contact_id>/why/<str:segment_id>/", mixed)
 
@@ -227,7 +228,7 @@ def everything(workspace):
 
 
 @pytest.mark.parametrize("name", OF_THE_SHOP.split())
-def test_no_bulk_action_and_no_post_reaches_into_another_workspace(browser, rival, our_ids, their_ids, name):  # noqa: F811
+def test_no_bulk_action_and_no_post_reaches_into_another_workspace(browser, rival, our_ids, their_ids, name):
     before, client = everything(rival), browser(name)
     for model, pk in their_ids["<path:object_id>"].items():
         for action in {"delete_selected", *admin.site._registry[FOLDERS[model]].actions}:
@@ -239,7 +240,7 @@ def test_no_bulk_action_and_no_post_reaches_into_another_workspace(browser, riva
 
 
 @pytest.mark.parametrize("name", EVERYBODY.split())
-def test_popups_hold_nothing_of_another_workspace(browser, our_ids, their_ids, name):  # noqa: F811
+def test_popups_hold_nothing_of_another_workspace(browser, our_ids, their_ids, name):
     client, foreign = browser(name), OURS if name == "mallory" else STRANGERS
     for model in MODELS:
         for address in ("", "add/"):
@@ -248,7 +249,7 @@ def test_popups_hold_nothing_of_another_workspace(browser, our_ids, their_ids, n
                 assert not foreign.search(shown.replace("mallory", "")), (model, address, asked)
 
 
-def test_no_field_of_any_model_suggests_anything_of_another_workspace(browser, our_ids, their_ids):  # noqa: F811
+def test_no_field_of_any_model_suggests_anything_of_another_workspace(browser, our_ids, their_ids):
     links = [
         (model, field.name)
         for model in admin.site._registry
@@ -267,7 +268,7 @@ def test_no_field_of_any_model_suggests_anything_of_another_workspace(browser, o
 
 
 @pytest.mark.parametrize("name", EVERYBODY.split())
-def test_history_and_recent_actions_are_of_ones_own(browser, our_ids, their_ids, name):  # noqa: F811
+def test_history_and_recent_actions_are_of_ones_own(browser, our_ids, their_ids, name):
     """Bo changes something in each workspace as if he were of both; the others do not read of it."""
     member = Member.objects.create(
         workspace_id=their_ids["<str:workspace_id>"], user=User.objects.get(username="bo"), role=70

@@ -20,8 +20,7 @@ from segments.rules.tree import All
 from segments.saving import drafts, pins
 from segments.saving.pins import Wish
 from tests.people import add, custom, declare
-from tests.segments.admin import test_admin
-from tests.segments.admin.test_admin import browser, staff  # noqa: F401
+from tests.staff import text
 from workspaces.models import Member, Role, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +30,7 @@ PIN = f"{LIST}pin/"
 
 
 @pytest.fixture
-def ana(browser):  # noqa: F811
+def ana(browser):
     return browser("ana")
 
 
@@ -56,10 +55,6 @@ def names(response):
 
 def body(response):
     return response.content.decode()
-
-
-def text(response):
-    return " ".join(test_admin.text(response).split())
 
 
 def linked(response, rel):
@@ -311,7 +306,7 @@ def test_while_the_engine_is_busy_everybody_is_listed_and_a_search_waits(ana, pe
 
 @pytest.mark.parametrize("name", ["ana", "root"])
 @pytest.mark.parametrize("query", [{}, {"q": "p lena"}, {"state": "trashed"}, {"tag": "vip", "email": "yes"}])
-def test_a_list_costs_no_more_queries_however_long(browser, people, name, query, django_assert_max_num_queries):  # noqa: F811
+def test_a_list_costs_no_more_queries_however_long(browser, people, name, query, django_assert_max_num_queries):
     client = browser(name)
     refresh(people)
     with django_assert_max_num_queries(20) as first:
@@ -336,7 +331,7 @@ def test_a_list_costs_no_more_queries_however_long(browser, people, name, query,
 # --- who sees what ---------------------------------------------------------------------------------------------------
 
 
-def test_of_several_workspaces_one_is_listed_at_a_time(ana, staff, people, rival):  # noqa: F811
+def test_of_several_workspaces_one_is_listed_at_a_time(ana, staff, people, rival):
     Member.objects.create(workspace=rival, user=staff["ana"], role=Role.GUEST)
     add(rival, "Rita")
     assert listed(ana) == "Jana Elena Lena"
@@ -357,7 +352,7 @@ def test_a_workspace_one_is_not_in_is_as_unknown_as_one_that_is_not(ana, people,
     assert not any("Rita" in body(answer) for answer in answers)
 
 
-def test_a_guest_looks_and_exports_and_changes_nothing(browser, people):  # noqa: F811
+def test_a_guest_looks_and_exports_and_changes_nothing(browser, people):
     client = browser("gus")
     shown = body(client.get(LIST))
     assert "Jana" in shown
@@ -372,7 +367,7 @@ def test_nobody_without_an_account_sees_the_list(people):
         assert Client().get(address).status_code == 302
 
 
-def test_somebody_without_a_workspace_sees_no_list(browser, people):  # noqa: F811
+def test_somebody_without_a_workspace_sees_no_list(browser, people):
     Member.objects.all().delete()
     assert browser("ana").get(LIST).status_code == 403
     Workspace.objects.all().delete()
@@ -457,7 +452,7 @@ def hidden(response):
     return re.search(r'name="people" value="([^"]*)"', body(response))[1]
 
 
-def test_those_chosen_are_pinned_after_the_numbers_were_shown(ana, staff, people, vip):  # noqa: F811
+def test_those_chosen_are_pinned_after_the_numbers_were_shown(ana, staff, people, vip):
     chosen = [pk("Lena"), pk("Elena"), pk("Jana")]
     first = ana.post(f"{PIN}?q=a", {"_selected_action": chosen})
     assert "Add 3 people to a segment" in text(first)

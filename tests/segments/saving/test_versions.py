@@ -30,13 +30,14 @@ from segments.saving.versions import By
 from segments.upkeep import property_changes, tag_changes
 from segments.upkeep.property_changes import Breaking
 from tests.callers import join
-from tests.people import add, custom, declare
-from tests.segments.admin.test_live import _NO_PINS, edit, text
+from tests.people import PRO, add, custom, declare
+from tests.segments.admin.builder import NO_PINS, edit
+from tests.staff import text
 from workspaces.models import Role
 
 pytestmark = pytest.mark.django_db
 
-PRO, FREE = custom("plan", "is", "pro"), custom("plan", "is", "free")
+FREE = custom("plan", "is", "free")
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_the_log_says_pins_beside_a_change(agent, segment):
     assert edit(agent, segment, segment.rule, name="Payers", **pinned).status_code == 302
     said = LogEntry.objects.filter(object_id=segment.pk).latest("pk").get_change_message()
     assert said == "Changed name: Paying → Payers. Added pin “P0 included in Payers”."
-    assert edit(agent, segment, segment.rule, name="Payers", **{**pinned, **_NO_PINS}).status_code == 302
+    assert edit(agent, segment, segment.rule, name="Payers", **{**pinned, **NO_PINS}).status_code == 302
     assert len(kept(segment)) == 2
 
 

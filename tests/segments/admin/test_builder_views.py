@@ -1,71 +1,29 @@
-"""What the rule builder asks while somebody edits, and what is asked back before a segment is saved."""
+"""What the rule builder asks while somebody edits, and how it saves."""
 
-import html
 import json
 import re
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from contacts.values import Kind
 from segments.dialects.draft import Draft
 from segments.engine import audience
-from segments.engine.cursors import Cursor
-from segments.models import Pin, PinKind, Segment, rewrite_pins
+from segments.models import Pin, PinKind, rewrite_pins
 from segments.rules import tree
 from segments.rules.operators import OPERATORS, operators_for
 from segments.rules.tree import InSegment
 from segments.saving import drafts
 from tests.callers import join
 from tests.people import add, custom, declare
+from tests.segments.admin.builder import JSON, PRO, STALE, edit, live
+from tests.staff import text
 from workspaces.models import Role
 
 pytestmark = pytest.mark.django_db
-
-PRO = {"property": "customProperties.plan", "operator": "is", "value": ["pro", "team"]}
-STALE = {
-    "property": "customProperties.last",
-    "operator": "more_than_ago",
-    "value": {"amount": 90, "unit": "days"},
-}
-
-
-@pytest.fixture
-def people(shop):
-    """Ten: 4 on pro (one with no order, one whose order is old), 2 on team, 3 on free, 1 with no plan."""
-    declare(shop, plan="text", last="date", orders="number", vip="boolean", likes="list")
-    recent = "2999-01-01"
-    for name, plan, last in [
-        ("Ana", "pro", recent),
-        ("Ben", "PRO", recent),
-        ("Cleo", "pro", "2001-01-01"),
-        ("Dora", "pro", None),
-        ("Emil", "team", recent),
-        ("Finn", "team", "2001-01-01"),
-        ("Gil", "free", recent),
-        ("Hana", "free", recent),
-        ("Ida", "free", "2001-01-01"),
-        ("Jan", None, None),
-    ]:
-        add(shop, name, email=f"{name.lower()}@example.org", **{"plan": plan, "last": last, "orders": len(name)})
-    return shop
-
-
-@pytest.fixture
-def ana(shop):
-    return join(shop, "ana", Role.AGENT)
-
-
-def live(client, workspace, what, body=None, **query):
-    address = reverse(f"admin:segments_live_{what}", args=[workspace.pk])
-    if body is None:
-        return client.get(address, query)
-    return client.post(address, json.dumps(body), content_type="application/json")
 
 
 # --- counting ------------------------------------------------------------------------------------------------------
@@ -337,172 +295,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rule(ana, people, django_a
         live(ana, people, "count", {"rule": {"all": [{"any": [PRO, {"not": STALE}]}] * 50}})
 
 
-# --- asked before saving -------------------------------------------------------------------------------------------
-
-
-def write(client, workspace, rule, **typed):
-    asked = {"workspace": workspace.pk, "name": "Some", "description": "", "rule": json.dumps(rule), **typed}
-    return client.post(reverse("admin:segments_segment_add"), asked)
-
-
-def edit(client, segment, rule, headers=None, **typed):
-    asked = {"name": segment.name, "description": "", "rule": json.dumps(rule), **_NO_PINS, **typed}
-    return client.post(reverse("admin:segments_segment_change", args=[segment.pk]), asked, headers=headers)
-
-
-_NO_PINS = {"pins-TOTAL_FORMS": "0", "pins-INITIAL_FORMS": "0"}
-LETTER_A = {"property": "email", "operator": "contains", "value": "ana@"}
-
-
-def text(response):
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", response.content.decode())).split())
-
-
-QUESTIONS = [
-    ({"all": []}, "everyone", "Save a segment of everyone?", "all 10 people in Demo shop", "Save for everyone"),
-    ({"any": [PRO, {"not": PRO}]}, "everyone", "Save a segment of everyone?", "all 10 people", "Save for everyone"),
-    ({"all": [PRO, {"not": PRO}]}, "nobody", "Save a segment that is empty now?", "No one matches", "Save it empty"),
-]
-
-
-@pytest.mark.parametrize(("rule", "kind", "title", "says", "yes"), QUESTIONS)
-def test_a_segment_of_everyone_or_nobody_is_saved_once_ana_says_so(ana, people, rule, kind, title, says, yes):
-    response = write(ana, people, rule)
-    assert not Segment.objects.exists()
-    for words in (title, says, yes, "Keep editing"):
-        assert words in text(response)
-    assert write(ana, people, rule, confirmed=kind).status_code == 302
-    assert Segment.objects.get().rule == {"version": 1, "rule": rule}
-
-
-def test_a_yes_to_one_question_is_none_to_another(ana, people):
-    assert "Save a segment of everyone?" in text(write(ana, people, {"all": []}, confirmed="nobody"))
-    assert not Segment.objects.exists()
-
-
-def test_the_page_in_between_sends_everything_again(ana, people):
-    """As a browser without JavaScript does."""
-    shown = write(ana, people, {"all": []}, description='Say "all" & go', _continue="Save").content.decode()
-    held = {
-        name: html.unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', shown)
-    }
-    back = ana.post(reverse("admin:segments_segment_add"), {**held, "_keep": "1"})
-    assert "Say &quot;all&quot; &amp; go" in back.content.decode()
-    assert "errornote" not in back.content.decode()
-    assert not Segment.objects.exists()
-    done = ana.post(reverse("admin:segments_segment_add"), {**held, "confirmed": "everyone"})
-    segment = Segment.objects.get()
-    assert done["Location"].endswith(f"{segment.pk}/change/")
-    assert segment.description == 'Say "all" & go'
-
-
-def test_changing_more_than_half_asks_and_says_how_many(ana, people):
-    segment = drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
-    drafts.create(people, Draft("Uses it", InSegment(segment.pk), rule_given=True))
-    response = edit(ana, segment, STALE)
-    assert "6 people today. Saving adds 1 and removes 4, leaving 3. Used in 1 segment." in text(response)
-    assert "Save: 5 people change" in text(response)
-    segment.refresh_from_db()
-    assert segment.rule == {"version": 1, "rule": PRO}
-    assert edit(ana, segment, STALE, confirmed="change").status_code == 302
-
-
-LATER = {"property": "customProperties.last", "operator": "after", "value": "2500-01-01"}
-
-
-@pytest.mark.parametrize("rule", [PRO, {"all": [PRO, {"not": STALE}]}, {"any": [PRO, LETTER_A]}, {"all": [PRO, LATER]}])
-def test_a_change_of_half_or_less_asks_nothing(ana, people, rule):
-    segment = drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
-    assert edit(ana, segment, rule).status_code == 302
-
-
-def test_renaming_a_segment_of_everyone_asks_nothing(ana, people):
-    segment = drafts.create(people, Draft("All", tree.All(), rule_given=True))
-    assert edit(ana, segment, segment.rule, name="All of them").status_code == 302
-
-
-def test_nothing_is_asked_where_there_are_no_people_yet(ana, shop):
-    assert write(ana, shop, {"all": []}).status_code == 302
-
-
-def test_checking_saves_nothing_and_says_the_sentence_and_the_number(ana, people):
-    response = write(ana, people, {"all": [PRO]}, _check="Check")
-    assert "People whose plan is pro or team. 6 of 10 in Demo shop. Nothing is saved yet." in text(response)
-    assert not Segment.objects.exists()
-    response = write(ana, people, {"all": [{**PRO, "operator": "like"}]}, _check="Check")
-    assert "rule.all[0].operator" in text(response)
-
-
-# --- a copy --------------------------------------------------------------------------------------------------------
-
-
-def test_a_copy_has_the_edited_rule_and_a_free_name_and_the_original_stays(ana, people, segment):
-    copied = {"all": [PRO, {"not": STALE}]}
-    names = []
-    for _ in range(3):
-        done = edit(ana, segment, copied, JSON, _saveasnew="Save as a copy").json()
-        copy = Segment.objects.latest("created_at")
-        assert done == {"location": reverse("admin:segments_segment_change", args=[copy.pk])}
-        assert (copy.rule["rule"], copy.workspace, copy.created_by.username) == (copied, people, "ana")
-        names.append(copy.name)
-    assert names == ["Paying (copy)", "Paying (copy 2)", "Paying (copy 3)"]
-    assert edit(ana, segment, copied, name="Mine", _saveasnew="1").status_code == 302
-    assert Segment.objects.latest("created_at").name == "Mine"
-    segment.refresh_from_db()
-    assert (segment.name, segment.rule["rule"]) == ("Paying", PRO)
-
-
-def test_a_copy_is_asked_about_like_any_new_segment(ana, people, segment):
-    answer = edit(ana, segment, {"all": []}, JSON, _saveasnew="1")
-    assert (answer.status_code, answer.json()["question"]["kind"]) == (409, "everyone")
-    page = edit(ana, segment, {"all": []}, _saveasnew="1")
-    assert 'name="_saveasnew"' in page.content.decode()
-    assert Segment.objects.count() == 1
-    assert edit(ana, segment, {"all": []}, _saveasnew="1", confirmed="everyone").status_code == 302
-    assert Segment.objects.count() == 2
-
-
-def test_nobody_copies_what_is_not_theirs(people, rival, segment):
-    assert edit(join(rival, "mallory", Role.OWNER), segment, PRO, _saveasnew="1").status_code == 404
-    assert edit(join(people, "gus", Role.GUEST), segment, PRO, _saveasnew="1").status_code == 403
-    assert Segment.objects.count() == 1
-
-
-# --- two editors ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def segment(people):
-    return drafts.create(people, Draft("Paying", tree.read_node(PRO, ""), rule_given=True))
-
-
-def test_the_second_of_two_editors_is_told_and_loses_nothing(ana, people, segment):
-    bo, seen = join(people, "bo", Role.ADMIN), segment.updated_at.isoformat()
-    free = {**PRO, "value": ["pro"]}
-    assert edit(bo, segment, free, seen=seen).status_code == 302
-    mine = {"all": [PRO, {"not": STALE}]}
-    response = edit(ana, segment, mine, seen=seen, name="Mine")
-    assert "bo saved version 2 a moment ago" in text(response)
-    assert "bo's rule: People whose plan is pro. 4 people." in text(response)
-    assert "Yours: People whose plan is pro or team and whose last is not more than 90 days ago" in text(response)
-    segment.refresh_from_db()
-    assert segment.rule == {"version": 1, "rule": free}
-    assert json.dumps(mine).replace('"', "&quot;") in response.content.decode()
-    newer = re.search(r'name="seen" value="([^"]*)"', response.content.decode())[1]
-    assert edit(ana, segment, mine, seen=newer, name="Mine").status_code == 302
-    segment.refresh_from_db()
-    assert (segment.name, segment.rule["rule"]) == ("Mine", mine)
-
-
-def test_what_a_client_saved_in_the_meantime_is_told_too(ana, segment):
-    seen = segment.updated_at.isoformat()
-    drafts.update(segment, Draft("Renamed"))
-    assert "Somebody saved version 2 a moment ago" in text(edit(ana, segment, PRO, seen=seen))
-
-
 # --- as the builder saves ------------------------------------------------------------------------------------------
-
-JSON = {"Accept": "application/json"}
 
 
 def test_the_builder_is_answered_in_json(ana, people, segment):
@@ -537,109 +330,3 @@ def test_a_guest_reads_the_rule_and_has_no_builder(people, segment):
     shown = join(people, "gus", Role.GUEST).get(reverse("admin:segments_segment_change", args=[segment.pk]))
     assert "Agents and above can change it." in text(shown)
     assert "builder-data" not in shown.content.decode()
-
-
-# --- the list of segments --------------------------------------------------------------------------------------------
-
-
-def test_the_list_says_each_segments_sentence_and_number(ana, people, segment):
-    drafts.create(people, Draft("In it", InSegment(segment.pk), rule_given=True))
-    drafts.create(people, Draft("Pinned only", None, rule_given=True))
-    broken = drafts.create(people, Draft("Broken", custom("vip", "is", True), rule_given=True))
-    drafts.create(people, Draft("Uses broken", InSegment(broken.pk), rule_given=True))
-    people.properties.filter(name="vip").delete()
-    shown = text(ana.get(reverse("admin:segments_segment_changelist")))
-    for words in (
-        "Paying People whose plan is pro or team. 6 ",
-        "In it People who are in Paying. 6 ",
-        "Pinned only The people who are pinned in, and nobody else. 0 ",
-        "Broken Nobody can say who is in: rule.property: there is no property 'customProperties.vip'",
-        "Uses broken Nobody can say who is in: segment",
-    ):
-        assert words in shown
-
-
-def test_the_list_of_one_workspace_costs_the_same_number_of_queries_however_long(
-    ana, people, segment, django_assert_num_queries
-):
-    address = reverse("admin:segments_segment_changelist")
-    drafts.create(people, Draft("In it", InSegment(segment.pk), rule_given=True))
-    with CaptureQueriesContext(connection) as first:
-        ana.get(address)
-    for number in range(20):
-        drafts.create(people, Draft(f"More {number}", InSegment(segment.pk), rule_given=True))
-    with django_assert_num_queries(len(first)):
-        ana.get(address)
-
-
-# --- why, on the page of a contact -----------------------------------------------------------------------------------
-
-
-def test_a_contacts_page_says_which_segments_they_are_in_and_why(ana, people, segment):
-    lapsed = drafts.create(
-        people, Draft("Lapsed", tree.read_node({"all": [{"segment": segment.pk}, {"not": STALE}]}, ""), rule_given=True)
-    )
-    broken = drafts.create(people, Draft("Broken", custom("vip", "is", True), rule_given=True))
-    people.properties.filter(name="vip").delete()
-    cleo = people.contacts.get(first_name="Cleo")
-    shown = text(ana.get(reverse("admin:contacts_contact_change", args=[cleo.pk])))
-    assert "Nobody can say: Broken , why" in shown
-    assert "✗ Not in: Lapsed , why not" in shown
-    assert "✓ In: Paying , why" in shown
-    shown = text(ana.get(reverse("admin:contacts_contact_why", args=[cleo.pk, lapsed.pk])))
-    for words in (
-        "Cleo is not in Lapsed",
-        "✓ met: they are in Paying why",
-        "✗ not met: not ✓ met: last is more than 90 days ago (has: 1 Jan 2001 ) must not be met",
-    ):
-        assert words in shown
-    assert "there is no property" in text(ana.get(reverse("admin:contacts_contact_why", args=[cleo.pk, broken.pk])))
-
-
-def test_why_is_not_told_of_another_workspaces_people_or_segments(ana, people, rival, segment):
-    theirs = drafts.create(rival, Draft("Theirs", tree.All(), rule_given=True))
-    mallory, lena = add(rival, "Mallory"), people.contacts.first()
-    for contact, of in [(mallory, theirs), (mallory, segment), (lena, theirs)]:
-        assert ana.get(reverse("admin:contacts_contact_why", args=[contact.pk, of.pk])).status_code == 404
-
-
-def test_a_segments_page_says_where_it_is_used_and_how_a_program_gets_its_people(ana, people, segment):
-    page = reverse("admin:segments_segment_change", args=[segment.pk])
-    assert "No other segment names it." in text(ana.get(page))
-    drafts.create(people, Draft("Lapsed", InSegment(segment.pk), rule_given=True))
-    shown = text(ana.get(page))
-    assert "Used in: Lapsed" in shown
-    assert f"/api/segments/{segment.pk}/contacts" in shown
-
-
-# --- everybody in a segment ------------------------------------------------------------------------------------------
-
-
-def test_people_are_paged_both_ways_and_nobody_comes_twice(ana, people, segment, monkeypatch):
-    monkeypatch.setattr("segments.admin.segment_people.PAGE", 4)
-    address = reverse("admin:segments_segment_people", args=[segment.pk])
-
-    def names(response):
-        return re.findall(r"/contacts/contact/\d+/change/\">([^<]*)<", response.content.decode())
-
-    def linked(response, rel):
-        found = re.search(rf'href="([^"]*)" rel="{rel}"', response.content.decode())
-        return found and html.unescape(found[1])
-
-    first = ana.get(address)
-    assert "6 people" in text(first)
-    assert (names(first), linked(first, "prev")) == (["Ana", "Ben", "Cleo", "Dora"], None)
-    second = ana.get(address + linked(first, "next"))
-    assert (names(second), linked(second, "next")) == (["Emil", "Finn"], None)
-    assert names(ana.get(address + linked(second, "prev"))) == ["Ana", "Ben", "Cleo", "Dora"]
-
-
-def test_people_of_another_workspaces_segment_are_not_shown(ana, people, rival):
-    theirs = drafts.create(rival, Draft("Theirs", tree.All(), rule_given=True))
-    assert ana.get(reverse("admin:segments_segment_people", args=[theirs.pk])).status_code == 404
-
-
-@pytest.mark.parametrize("cursor", ["x", Cursor(1, 2**62).write(), Cursor(-1, 0).write()])
-def test_a_cursor_that_is_none_is_told(ana, segment, cursor):
-    shown = text(ana.get(reverse("admin:segments_segment_people", args=[segment.pk]), {"after": cursor}))
-    assert "Nobody can say who is in: after" in shown
