@@ -25,6 +25,7 @@ from tests.browser.test_browser import (  # noqa: F401
     people,
     pytestmark,
 )
+from tests.browser.screen import OLD, PRO, edit, expected, make, opens_and_is_saved_back_equal, pytestmark  # noqa: F401
 from tests.people import declare
 
 ONLY_PRO, ONLY_TEAM = ({**PRO, "value": value} for value in ("pro", "team"))
@@ -51,7 +52,7 @@ def link(screen, text):
 # --- beginning -----------------------------------------------------------------------------------------------------
 
 
-def test_a_new_rule_may_begin_with_what_most_people_have(builder, people):  # noqa: F811
+def test_a_new_rule_may_begin_with_what_most_people_have(builder, people):
     builder.until(lambda: builder.focused().get_attribute("id") == "id_name")
     builder.sees("60 people: everyone in Demo shop. Add a condition to narrow it.", ".seg-count")
     assert [each.text for each in builder.all(".seg-starters button")] == [
@@ -68,7 +69,7 @@ def test_a_new_rule_may_begin_with_what_most_people_have(builder, people):  # no
     builder.sees("12 people", ".seg-count")
 
 
-def test_a_new_rule_may_begin_with_the_rule_of_another_segment(ana, people):  # noqa: F811
+def test_a_new_rule_may_begin_with_the_rule_of_another_segment(ana, people):
     make(people, {"all": [PRO, {"not": {"any": [OLD]}}]}, "Paying")
     ana.open("/admin/segments/segment/add/")
     ana.button("Copy another segment").click()
@@ -81,7 +82,7 @@ def test_a_new_rule_may_begin_with_the_rule_of_another_segment(ana, people):  # 
     assert Segment.objects.get(name="Like it").rule == Segment.objects.get(name="Paying").rule
 
 
-def test_without_contacts_the_way_to_import_them_is_shown(ana, people):  # noqa: F811
+def test_without_contacts_the_way_to_import_them_is_shown(ana, people):
     people.contacts.all().delete()
     ana.open("/admin/segments/segment/add/")
     ana.sees("This workspace has no contacts yet, so every rule counts 0.", ".seg-count")
@@ -106,7 +107,7 @@ def test_without_contacts_the_way_to_import_them_is_shown(ana, people):  # noqa:
 # --- nobody and everyone -------------------------------------------------------------------------------------------
 
 
-def test_what_removes_the_last_is_named_and_counted_without(ana, people):  # noqa: F811
+def test_what_removes_the_last_is_named_and_counted_without(ana, people):
     rule = {"all": [{"any": [ONLY_PRO]}, {**ORDERS, "value": 30}, {**ORDERS, "value": 1000}]}
     edit(ana, make(people, rule))
     last = expected(people, {"all": rule["all"][:2]})
@@ -118,7 +119,7 @@ def test_what_removes_the_last_is_named_and_counted_without(ana, people):  # noq
     assert ana.all(".seg-unsaved")[0].text == ""
 
 
-def test_what_nobody_can_have_is_said_and_any_of_offered(ana, people):  # noqa: F811
+def test_what_nobody_can_have_is_said_and_any_of_offered(ana, people):
     edit(ana, make(people, {"all": [ONLY_PRO, ONLY_TEAM]}))
     ana.sees("Nobody can have plan pro and plan team at once.", ".seg-count")
     link(ana, "Use any of instead")
@@ -127,7 +128,7 @@ def test_what_nobody_can_have_is_said_and_any_of_offered(ana, people):  # noqa: 
     assert Select(ana.css(".seg-heading")).first_selected_option.text == "any of"
 
 
-def test_what_everyone_meets_is_said_and_all_of_offered(ana, people):  # noqa: F811
+def test_what_everyone_meets_is_said_and_all_of_offered(ana, people):
     edit(ana, make(people, {"all": [PRO, {"any": [{"not": ONLY_PRO}, {"not": ONLY_TEAM}]}]}))
     ana.sees("Every person lacks one of the two, so this matches everyone.", ".seg-group .seg-group > .seg-hint")
     link(ana, "Use all of instead")
@@ -136,7 +137,7 @@ def test_what_everyone_meets_is_said_and_all_of_offered(ana, people):  # noqa: F
     ana.sees("24 people", ".seg-count")
 
 
-def test_a_condition_that_does_nothing_and_those_without_a_value_are_named(ana, people):  # noqa: F811
+def test_a_condition_that_does_nothing_and_those_without_a_value_are_named(ana, people):
     edit(
         ana,
         make(
@@ -154,7 +155,7 @@ def test_a_condition_that_does_nothing_and_those_without_a_value_are_named(ana, 
 # --- values --------------------------------------------------------------------------------------------------------
 
 
-def test_pasted_lines_become_values_and_commas_stay_until_somebody_splits_them(ana, people):  # noqa: F811
+def test_pasted_lines_become_values_and_commas_stay_until_somebody_splits_them(ana, people):
     edit(ana, make(people, {"all": [ONLY_TEAM]}))
     field = ana.combobox(0, "Value")
     ana.driver.execute_script(
@@ -176,7 +177,7 @@ def test_pasted_lines_become_values_and_commas_stay_until_somebody_splits_them(a
     assert "Split" not in ana.css(".seg-row").text
 
 
-def test_a_number_is_shown_as_it_was_read(ana, people):  # noqa: F811
+def test_a_number_is_shown_as_it_was_read(ana, people):
     edit(ana, make(people, {"all": [{**ORDERS, "value": 3}]}))
     field = ana.css(".seg-number")
     field.send_keys(Keys.CONTROL + "a" + Keys.NULL, "1,200.50")
@@ -185,19 +186,19 @@ def test_a_number_is_shown_as_it_was_read(ana, people):  # noqa: F811
     assert field.get_attribute("value") == "1200.5"
 
 
-def test_a_long_funnel_is_folded(ana, people):  # noqa: F811
+def test_a_long_funnel_is_folded(ana, people):
     edit(ana, make(people, {"all": [{**ORDERS, "value": number} for number in range(20)]}))
     ana.sees("9 more lines", ".seg-funnel")
     ana.css(".seg-folded summary").click()
     ana.sees("and orders is at least 19 41", ".seg-funnel")
 
 
-def test_a_day_says_whether_it_is_included_itself(ana, people):  # noqa: F811
+def test_a_day_says_whether_it_is_included_itself(ana, people):
     edit(ana, make(people, {"all": [{**OLD, "operator": "before", "value": "2026-01-01"}]}))
     ana.sees("That day is not included.", ".seg-row")
 
 
-def test_another_property_of_the_same_type_keeps_the_value(ana, people):  # noqa: F811
+def test_another_property_of_the_same_type_keeps_the_value(ana, people):
     declare(people, tier="text")
     edit(ana, make(people, {"all": [PRO]}))
     ana.combobox(0, "Property").send_keys(Keys.CONTROL + "a" + Keys.NULL, "tier")
@@ -210,7 +211,7 @@ def test_another_property_of_the_same_type_keeps_the_value(ana, people):  # noqa
     ("orders", "from 55", 'Add "orders is at least 55" to the rule'),
     ("likes", "music", 'Add "likes includes music" to the rule'),
 ])  # fmt: skip
-def test_a_bar_offers_to_be_added_and_then_counts_the_same(ana, people, property, bar, offer):  # noqa: F811
+def test_a_bar_offers_to_be_added_and_then_counts_the_same(ana, people, property, bar, offer):
     edit(ana, make(people, {"any": [PRO, OLD]}))
     Select(ana.css("select[aria-label='Look inside by']")).select_by_visible_text(property)
     button = ana.button(bar)
@@ -226,7 +227,7 @@ def test_a_bar_offers_to_be_added_and_then_counts_the_same(ana, people, property
 # --- groups --------------------------------------------------------------------------------------------------------
 
 
-def test_taking_out_of_a_group_says_what_it_changes(ana, people):  # noqa: F811
+def test_taking_out_of_a_group_says_what_it_changes(ana, people):
     edit(ana, make(people, {"all": [PRO, {"any": [OLD, {**ORDERS, "value": 50}]}]}))
     before = expected(people, {"all": [PRO, {"any": [OLD, {**ORDERS, "value": 50}]}]})
     after = expected(people, {"all": [PRO, {"any": [OLD]}, {**ORDERS, "value": 50}]})
@@ -237,7 +238,7 @@ def test_taking_out_of_a_group_says_what_it_changes(ana, people):  # noqa: F811
     ana.until(lambda: not ana.css(".seg-notice").is_displayed())
 
 
-def test_at_its_limits_the_page_answers(ana, people):  # noqa: F811
+def test_at_its_limits_the_page_answers(ana, people):
     deep = {"all": [ONLY_PRO]}
     for _ in range(9):
         deep = {"any": [deep]}
@@ -255,7 +256,7 @@ def test_at_its_limits_the_page_answers(ana, people):  # noqa: F811
     ana.sees("Groups can be 10 deep.", ".seg-notice")
 
 
-def test_a_full_rule_of_ten_levels_opens_and_is_saved_back_equal(ana, people):  # noqa: F811
+def test_a_full_rule_of_ten_levels_opens_and_is_saved_back_equal(ana, people):
     rule = {"not": {"not": {"any": [ONLY_PRO, {"all": []}]}}}
     for level in range(7):
         parts = [{"not": {**ORDERS, "value": number}} for number in range(70)]
@@ -264,7 +265,7 @@ def test_a_full_rule_of_ten_levels_opens_and_is_saved_back_equal(ana, people):  
     opens_and_is_saved_back_equal(ana, segment)
 
 
-def test_the_lines_of_a_group_in_the_funnel_unfold(ana, people):  # noqa: F811
+def test_the_lines_of_a_group_in_the_funnel_unfold(ana, people):
     edit(ana, make(people, {"all": [PRO, {"any": [OLD, {**ORDERS, "value": 50}]}]}))
     ana.css(".seg-folded summary").click()
     ana.sees("or orders is at least 50", ".seg-folded")
@@ -273,7 +274,7 @@ def test_the_lines_of_a_group_in_the_funnel_unfold(ana, people):  # noqa: F811
 # --- saving, and what keeps one from it ----------------------------------------------------------------------------
 
 
-def test_a_copy_is_saved_beside_the_original(ana, people):  # noqa: F811
+def test_a_copy_is_saved_beside_the_original(ana, people):
     segment = make(people, {"all": [PRO]}, "Paying")
     edit(ana, segment)
     ana.css("button[aria-label='Remove team']").click()
@@ -288,7 +289,7 @@ def test_a_copy_is_saved_beside_the_original(ana, people):  # noqa: F811
     assert not ana.all(".seg-banner")  # what became a copy is not unsaved any more
 
 
-def test_a_copy_of_everyone_is_asked_about(ana, people):  # noqa: F811
+def test_a_copy_of_everyone_is_asked_about(ana, people):
     edit(ana, make(people, {"all": []}, "All"))
     ana.button("Save as a copy").click()
     ana.sees("This rule matches all 60 people in Demo shop.", "dialog")
@@ -298,7 +299,7 @@ def test_a_copy_of_everyone_is_asked_about(ana, people):  # noqa: F811
     assert Segment.objects.filter(name="All (copy)").exists()
 
 
-def test_without_a_connection_the_page_says_so_and_goes_on_when_it_is_back(ana, people):  # noqa: F811
+def test_without_a_connection_the_page_says_so_and_goes_on_when_it_is_back(ana, people):
     edit(ana, make(people, {"all": [PRO]}))
     offline(ana, True)
     ana.sees("Not connected. Your changes are kept on this page.", ".seg-trouble")
@@ -311,7 +312,7 @@ def test_without_a_connection_the_page_says_so_and_goes_on_when_it_is_back(ana, 
     ana.driver.get_log("browser")  # the failed requests
 
 
-def test_signed_out_the_page_says_so_before_anybody_saves(ana, people):  # noqa: F811
+def test_signed_out_the_page_says_so_before_anybody_saves(ana, people):
     edit(ana, make(people, {"all": [PRO]}))
     session = ana.driver.get_cookie("sessionid")
     ana.driver.delete_cookie("sessionid")
@@ -324,7 +325,7 @@ def test_signed_out_the_page_says_so_before_anybody_saves(ana, people):  # noqa:
     ana.driver.get_log("browser")  # the refused requests
 
 
-def test_a_property_that_is_gone_keeps_its_row_and_says_who_deleted_it(ana, people):  # noqa: F811
+def test_a_property_that_is_gone_keeps_its_row_and_says_who_deleted_it(ana, people):
     segment = make(people, {"all": [PRO, {**ORDERS, "value": 3}]})
     orders = people.properties.get(name="orders")
     bo = User.objects.create(username="bo", first_name="Bo")
@@ -341,7 +342,7 @@ def test_a_property_that_is_gone_keeps_its_row_and_says_who_deleted_it(ana, peop
 # --- on a telephone, and for everybody -----------------------------------------------------------------------------
 
 
-def test_on_a_telephone_a_finished_row_is_its_sentence_until_it_is_tapped(ana, people):  # noqa: F811
+def test_on_a_telephone_a_finished_row_is_its_sentence_until_it_is_tapped(ana, people):
     ana.resize(390)
     look_at(ana, make(people, {"all": [PRO, {**ORDERS, "value": 3}]}))
     ana.sees("22 people", ".seg-count")
@@ -367,7 +368,7 @@ def test_on_a_telephone_a_finished_row_is_its_sentence_until_it_is_tapped(ana, p
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [1440, 1024, 390, 320])
-def test_axe_finds_nothing_in_any_of_it(ana, people, axe, dark, width):  # noqa: F811
+def test_axe_finds_nothing_in_any_of_it(ana, people, axe, dark, width):
     ana.dark(dark)
     ana.resize(width)
     ana.open("/admin/segments/segment/add/")

@@ -9,14 +9,14 @@ from segments.engine import audience
 from segments.models import Segment
 from segments.saving import drafts
 from tests.browser.test_browser import OLD, PRO, ana, axe, chromium, make, people, pytestmark  # noqa: F401
+from tests.browser.screen import LONG, PRO, make, pytestmark  # noqa: F401
 from tests.people import add
 
 LIST = "/admin/contacts/contact/"
-LONG = "".join(f"Very long word{number} " for number in range(9))[:120]
 
 
 @pytest.fixture
-def listed(ana):  # noqa: F811
+def listed(ana):
     ana.open(LIST).sees("1–50 of 60 contacts")
     return ana
 
@@ -66,7 +66,7 @@ def test_what_was_found_is_there_after_going_back(listed):
     shows(listed, "Person42")
 
 
-def test_pages_turn_and_a_filter_is_a_word_that_can_be_taken_away(listed, people):  # noqa: F811
+def test_pages_turn_and_a_filter_is_a_word_that_can_be_taken_away(listed, people):
     make(people, {"all": [PRO]}, "Payers")
     listed.driver.find_element(By.LINK_TEXT, "Next").click()
     listed.sees("51–60 of 60 contacts")
@@ -95,7 +95,7 @@ def test_signed_out_in_another_tab_is_said(listed):
 
 
 @pytest.fixture
-def vip(people):  # noqa: F811
+def vip(people):
     return drafts.create(people, Draft("VIP", None, rule_given=True))
 
 
@@ -135,7 +135,7 @@ def test_everybody_found_is_added_with_the_keyboard_alone(listed, vip):
     assert Segment.objects.get().pins.count() == 9
 
 
-def test_everything_goes_without_javascript(ana, people, vip):  # noqa: F811
+def test_everything_goes_without_javascript(ana, people, vip):
     without_scripts(ana)
     try:
         ana.open(LIST)
@@ -172,7 +172,7 @@ def test_what_is_found_opens_as_a_rule_in_the_editor(listed):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing(listed, people, vip, axe, dark):  # noqa: F811
+def test_axe_finds_nothing(listed, people, vip, axe, dark):
     listed.dark(dark)
     assert listed.violations(axe) == ""
     listed.open(f"{LIST}?email=yes&segment=VIP&q=zzz").sees("Nothing called 'zzz' with these filters.")
@@ -198,7 +198,7 @@ def test_axe_finds_nothing(listed, people, vip, axe, dark):  # noqa: F811
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 768, 390, 320])
-def test_nothing_scrolls_sideways(listed, people, vip, width):  # noqa: F811
+def test_nothing_scrolls_sideways(listed, people, vip, width):
     long = add(people, LONG, email=f"{'x' * 100}@example.org", external_id="y" * 120, tags=[LONG])
     add(people, "مرحبا 🎉")
     listed.resize(width)

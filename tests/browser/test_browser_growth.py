@@ -8,8 +8,7 @@ from django.utils import timezone
 from contacts.values import local_day, milliseconds
 from segments.growth import history
 from segments.models import SegmentDay
-from tests.browser.test_browser import PRO, axe, chromium, make, people, pytestmark  # noqa: F401
-from tests.browser.test_browser_screens import LONG, bo  # noqa: F401
+from tests.browser.screen import LONG, PRO, make, pytestmark  # noqa: F401
 
 
 def past(segment, counts):
@@ -31,7 +30,7 @@ def past(segment, counts):
 
 
 @pytest.fixture
-def grown(people):  # noqa: F811
+def grown(people):
     """Segments with much, little and no history."""
     much = make(people, {"all": [PRO]}, "Paying")
     little = make(people, {"all": [PRO]}, LONG)
@@ -47,7 +46,7 @@ def address(segment):
     return f"/admin/segments/segment/{segment.pk}/change/"
 
 
-def test_the_chart_is_drawn_said_and_listed(bo, grown):  # noqa: F811
+def test_the_chart_is_drawn_said_and_listed(bo, grown):
     much, _ = grown
     bo.open(address(much)).sees("Grew from 10 to 24 in 30 days; most on", ".growth")
     assert len(bo.all(".growth .people")) == 3  # two gaps
@@ -58,7 +57,7 @@ def test_the_chart_is_drawn_said_and_listed(bo, grown):  # noqa: F811
     assert len(bo.all(".growth tbody tr")) == 31 - 4
 
 
-def test_the_dashboard_draws_a_line_for_each_segment_that_has_one(bo, grown):  # noqa: F811
+def test_the_dashboard_draws_a_line_for_each_segment_that_has_one(bo, grown):
     bo.open("/admin/").sees("up 14 in 30 days", "#segments-now")
     assert len(bo.all("#segments-now .sparkline")) == 3
     size = bo.css("#segments-now .sparkline").size
@@ -66,7 +65,7 @@ def test_the_dashboard_draws_a_line_for_each_segment_that_has_one(bo, grown):  #
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_in_charts(bo, grown, axe, dark):  # noqa: F811
+def test_axe_finds_nothing_in_charts(bo, grown, axe, dark):
     bo.dark(dark)
     assert bo.open("/admin/").violations(axe) == "", "dashboard"
     assert bo.open("/admin/segments/segment/").violations(axe) == "", "list"
@@ -77,7 +76,7 @@ def test_axe_finds_nothing_in_charts(bo, grown, axe, dark):  # noqa: F811
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 768, 390, 320])
-def test_charts_do_not_scroll_sideways(bo, grown, width):  # noqa: F811
+def test_charts_do_not_scroll_sideways(bo, grown, width):
     bo.resize(width)
     for where in ("/admin/", "/admin/segments/segment/", *map(address, grown)):
         bo.open(where)

@@ -13,14 +13,13 @@ from selenium.webdriver.support.ui import Select
 
 from contacts.importing import import_jobs, imports, tasks, uploads
 from contacts.models import Contact, ImportJob
-from tests.browser.test_browser import ana, axe, chromium, people, pytestmark  # noqa: F401
+from tests.browser.screen import LONG, pytestmark  # noqa: F401
 from tests.contacts.importing.test_import_jobs import work
 from tests.people import add
 from workspaces.problems import Invalid, Problem
 
 ROWS = 300
 HEADER = ["Customer ID", "E-mail", "First name", "Plan", "Member since", "Shoe size", "Note", "Branch"]
-LONG = "".join(f"Very long word{number} " for number in range(9))[:120].strip()
 
 
 def rows():
@@ -113,7 +112,7 @@ def checked(screen, file):
 # --- all of it, by mouse ---------------------------------------------------------------------------------------------
 
 
-def test_ana_imports_a_file_with_the_mouse(ana, people, file, batches_of_ten, tmp_path):  # noqa: F811
+def test_ana_imports_a_file_with_the_mouse(ana, people, file, batches_of_ten, tmp_path):
     add(people, "Ana 7", external_id="c7", email="c7@example.com", plan="free")
     choose(ana, file)
     ana.sees("CSV in UTF-8, cells separated by commas")
@@ -238,7 +237,7 @@ def downloaded(screen, folder):
 # --- by keyboard -----------------------------------------------------------------------------------------------------
 
 
-def test_ana_imports_a_file_with_the_keyboard_alone(ana, people, file):  # noqa: F811
+def test_ana_imports_a_file_with_the_keyboard_alone(ana, people, file):
     ana.open("/admin/contacts/importjob/add/")
     ana.css("#file").send_keys(str(file))  # the system's own window is nobody's to test
     ana.driver.execute_script("document.querySelector('#file').focus()")
@@ -275,7 +274,7 @@ def tab_to_field(screen, name, header, *, back=False):
 # --- what else happens -----------------------------------------------------------------------------------------------
 
 
-def test_another_key_takes_the_external_id_and_gives_it_back(ana, file):  # noqa: F811
+def test_another_key_takes_the_external_id_and_gives_it_back(ana, file):
     choose(ana, file)
     Select(ana.css("#key")).select_by_visible_text("Branch")
     assert chosen(ana, "target", "Branch") == "External id"
@@ -285,7 +284,7 @@ def test_another_key_takes_the_external_id_and_gives_it_back(ana, file):  # noqa
     assert chosen(ana, "target", "E-mail") == "E-mail"
 
 
-def test_a_file_that_is_too_large_is_refused_before_it_is_sent(ana, file, settings):  # noqa: F811
+def test_a_file_that_is_too_large_is_refused_before_it_is_sent(ana, file, settings):
     settings.IMPORT_LIMIT = 1_000
     ana.open("/admin/contacts/importjob/add/")
     ana.css("#file").send_keys(str(file))
@@ -306,7 +305,7 @@ def half_imported(screen, file):
     return worker
 
 
-def test_an_import_whose_worker_stops_goes_on_with_the_next_one(ana, people, file, batches_of_ten):  # noqa: F811
+def test_an_import_whose_worker_stops_goes_on_with_the_next_one(ana, people, file, batches_of_ten):
     worker = half_imported(ana, file)
     worker.aborting = True
     worker.finish()
@@ -318,7 +317,7 @@ def test_an_import_whose_worker_stops_goes_on_with_the_next_one(ana, people, fil
     is_at(ana, "Done").sees("New 297", ".tiles")
 
 
-def test_a_running_import_is_cancelled_and_gone_on_with(ana, people, file, batches_of_ten):  # noqa: F811
+def test_a_running_import_is_cancelled_and_gone_on_with(ana, people, file, batches_of_ten):
     worker = half_imported(ana, file)
     ana.button("Cancel; what is written stays").click()
     is_at(ana, "Done").sees("Cancelled; what was written stays.")
@@ -329,7 +328,7 @@ def test_a_running_import_is_cancelled_and_gone_on_with(ana, people, file, batch
     is_at(ana, "Done").sees("New 297", ".tiles")
 
 
-def test_who_is_signed_out_meanwhile_is_told(ana, people, file):  # noqa: F811
+def test_who_is_signed_out_meanwhile_is_told(ana, people, file):
     checked(ana, file)
     ana.button("Import 297 rows").click()
     is_at(ana, "Import")
@@ -397,7 +396,7 @@ def pictured(screen, name):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_on_any_step(ana, people, file, axe, dark):  # noqa: F811
+def test_axe_finds_nothing_on_any_step(ana, people, file, axe, dark):
     ana.dark(dark)
     for name in screens(ana, file):
         assert ana.violations(axe) == "", name
@@ -405,7 +404,7 @@ def test_axe_finds_nothing_on_any_step(ana, people, file, axe, dark):  # noqa: F
 
 
 @pytest.mark.parametrize("width", [1024, 768, 390, 320])
-def test_no_step_scrolls_sideways(ana, people, file, width):  # noqa: F811
+def test_no_step_scrolls_sideways(ana, people, file, width):
     ana.resize(width)
     for name in screens(ana, file):
         assert ana.sideways() <= 0, name

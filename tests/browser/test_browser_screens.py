@@ -9,16 +9,8 @@ from selenium.webdriver.support.ui import Select
 
 from contacts import properties
 from contacts.models import Contact, SubstitutionTag
-from tests.browser.test_browser import PRO, axe, chromium, make, people, pytestmark, signed_in  # noqa: F401
-from workspaces.models import ApiKey, Role
-
-LONG = "".join(f"Very long word{number} " for number in range(9))[:120]
-
-
-@pytest.fixture
-def bo(chromium, live_server, people):  # noqa: F811
-    yield from signed_in(chromium, live_server.url, people, "bo", Role.ADMIN)
-
+from tests.browser.screen import LONG, PRO, make, pytestmark, signed_in  # noqa: F401
+from workspaces.models import ApiKey
 
 # --- keys --------------------------------------------------------------------------------------------------------------
 
@@ -38,7 +30,7 @@ def asks_before_leaving(screen):
     )
 
 
-def test_a_key_is_copied_before_the_page_is_left(bo, people):  # noqa: F811
+def test_a_key_is_copied_before_the_page_is_left(bo, people):
     secret = new_key(bo)
     assert ApiKey.objects.get().digest == ApiKey.digest_of(secret)
     bo.css("button[aria-label^='Copy: Try it']").click()
@@ -51,7 +43,7 @@ def test_a_key_is_copied_before_the_page_is_left(bo, people):  # noqa: F811
     assert secret not in bo.driver.page_source
 
 
-def test_the_curl_beside_a_new_key_works(bo, people):  # noqa: F811
+def test_the_curl_beside_a_new_key_works(bo, people):
     make(people, {"all": [PRO]}, "Payers")
     new_key(bo)
     curl = bo.css("#curl").get_attribute("value")
@@ -84,7 +76,7 @@ def test_a_key_is_made_copied_and_revoked_by_keyboard_alone(bo):
 # --- properties --------------------------------------------------------------------------------------------------------
 
 
-def test_bo_sees_what_another_type_would_do_and_does_it(bo, people):  # noqa: F811
+def test_bo_sees_what_another_type_would_do_and_does_it(bo, people):
     Contact.objects.filter(first_name="Person00").update(custom={"plan": "12"})
     segment = make(people, {"all": [PRO]})
     bo.open("/admin/contacts/property/").sees("Plan plan text 80% 48 of 60 Made")
@@ -109,7 +101,7 @@ def test_bo_sees_what_another_type_would_do_and_does_it(bo, people):  # noqa: F8
 
 
 @pytest.fixture
-def message(bo, people):  # noqa: F811
+def message(bo, people):
     SubstitutionTag.objects.create(workspace=people, tag="coupon", fallback="NONE")
     for number, contact in enumerate(people.contacts.order_by("id")):
         Contact.objects.filter(pk=contact.pk).update(substitution_tags={"coupon": "<b>X1</b>"} if number % 4 else {})
@@ -195,7 +187,7 @@ def test_a_signed_out_writer_keeps_the_message(message):
 # --- the API's page ----------------------------------------------------------------------------------------------------
 
 
-def test_the_apis_page_tries_requests_out_with_a_key(bo, people):  # noqa: F811
+def test_the_apis_page_tries_requests_out_with_a_key(bo, people):
     _, secret = ApiKey.objects.issue(people, "docs", "read")
     make(people, {"all": [PRO]}, "Payers")
     bo.open("/api/docs")
@@ -217,7 +209,7 @@ def test_the_apis_page_tries_requests_out_with_a_key(bo, people):  # noqa: F811
 # --- for everybody -----------------------------------------------------------------------------------------------------
 
 
-def screens(people):  # noqa: F811
+def screens(people):
     """An address of each screen, with what has to be there before it is looked at."""
     people.properties.filter(name="plan").update(label=LONG, options=["pro", LONG])
     properties.declare_tags(people, [LONG, "coupon"])
@@ -243,7 +235,7 @@ def screens(people):  # noqa: F811
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_axe_finds_nothing_on_these_screens(bo, people, axe, dark):  # noqa: F811
+def test_axe_finds_nothing_on_these_screens(bo, people, axe, dark):
     bo.dark(dark)
     for address in screens(people):
         assert bo.open(address).violations(axe) == "", address
@@ -260,7 +252,7 @@ def test_axe_finds_nothing_on_these_screens(bo, people, axe, dark):  # noqa: F81
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 768, 390, 320])
-def test_these_screens_do_not_scroll_sideways(bo, people, width):  # noqa: F811
+def test_these_screens_do_not_scroll_sideways(bo, people, width):
     bo.resize(width)
     for address in screens(people):
         assert bo.open(address).sideways() <= 0, address

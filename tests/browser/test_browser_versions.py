@@ -15,12 +15,13 @@ from segments.saving import drafts, pins
 from segments.saving.pins import Wish
 from segments.saving.versions import By as Saver
 from tests.browser.test_browser import OLD, PRO, WANTED, ana, axe, chromium, edit, make, people, pytestmark  # noqa: F401
+from tests.browser.screen import OLD, PRO, WANTED, edit, make, pytestmark  # noqa: F401
 
 SIZES = [(1440, False), (1440, True), (390, False), (390, True), (320, False)]
 FREE = {**PRO, "value": "free"}
 
 
-def looked_at(screen, axe, name):  # noqa: F811
+def looked_at(screen, axe, name):
     """In every width and both colours: nothing to complain of, and nothing that scrolls sideways."""
     for width, dark in SIZES:
         screen.resize(width)
@@ -40,7 +41,7 @@ def bo():
 
 
 @pytest.fixture
-def segment(people, bo):  # noqa: F811
+def segment(people, bo):
     """With three versions; Bo made the last one."""
     segment = make(people, {"all": [PRO]}, "Paying")
     for name, rule in (("Paying", WANTED), ("Paying, gone quiet", {"all": [{**PRO, "value": ["pro"]}, OLD]})):
@@ -52,7 +53,7 @@ def save_as_bo(segment, bo, rule):
     drafts.update(segment, Draft(rule=tree.read_node(rule, ""), rule_given=True), Saver(bo, Channel.ADMIN))
 
 
-def test_ana_reads_the_history_and_restores_what_was_before(ana, people, segment, axe):  # noqa: F811
+def test_ana_reads_the_history_and_restores_what_was_before(ana, people, segment, axe):
     edit(ana, segment)
     ana.sees("Version 3, saved")
     ana.driver.find_element(By.LINK_TEXT, "History").click()
@@ -75,7 +76,7 @@ def test_ana_reads_the_history_and_restores_what_was_before(ana, people, segment
     assert (segment.name, segment.rule["rule"]) == ("Paying", WANTED)
 
 
-def test_a_version_is_restored_by_keyboard_and_without_javascript(ana, people, segment):  # noqa: F811
+def test_a_version_is_restored_by_keyboard_and_without_javascript(ana, people, segment):
     ana.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         ana.open(f"/admin/segments/segment/{segment.pk}/versions/")
@@ -89,7 +90,7 @@ def test_a_version_is_restored_by_keyboard_and_without_javascript(ana, people, s
     assert segment.rule["rule"] == {"all": [PRO]}
 
 
-def test_an_old_version_is_deleted_after_a_question(ana, people, segment, axe):  # noqa: F811
+def test_an_old_version_is_deleted_after_a_question(ana, people, segment, axe):
     ana.open(f"/admin/segments/segment/{segment.pk}/versions/")
     ana.css("a[aria-label='Delete version 1']").click()
     ana.sees("Delete version 1?")
@@ -99,7 +100,7 @@ def test_an_old_version_is_deleted_after_a_question(ana, people, segment, axe): 
     assert list(segment.versions.values_list("number", flat=True)) == [3, 2]
 
 
-def test_ana_is_told_what_bo_saved_and_chooses(ana, people, segment, bo, axe):  # noqa: F811
+def test_ana_is_told_what_bo_saved_and_chooses(ana, people, segment, bo, axe):
     edit(ana, segment)
     save_as_bo(segment, bo, {"all": [FREE, OLD]})
     ana.css("button[aria-label='Remove pro']").click()
@@ -124,7 +125,7 @@ def test_ana_is_told_what_bo_saved_and_chooses(ana, people, segment, bo, axe):  
     assert segment.rule["rule"] == {"all": [FREE, OLD]}
 
 
-def test_ana_saves_hers_over_bos_as_the_next_version(ana, people, segment, bo):  # noqa: F811
+def test_ana_saves_hers_over_bos_as_the_next_version(ana, people, segment, bo):
     edit(ana, segment)
     save_as_bo(segment, bo, {"all": [PRO, OLD]})
     ana.css("#id_description").send_keys("Hers")
@@ -143,7 +144,7 @@ def test_ana_saves_hers_over_bos_as_the_next_version(ana, people, segment, bo): 
     assert segment.rule["rule"] == {"all": [{**PRO, "value": "team"}, OLD]}
 
 
-def test_ten_of_those_who_change_are_shown_on_request(ana, people, segment, axe):  # noqa: F811
+def test_ten_of_those_who_change_are_shown_on_request(ana, people, segment, axe):
     drafts.update(segment, Draft(rule=tree.read_node({"all": [PRO]}, ""), rule_given=True))
     for number in (0, 1, 2):
         pins.pin(segment, [people.contacts.get(first_name=f"Person{number:02}").pk], Wish())

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from segmenter import demo
 from segments.engine import audience
 from tests import ROOT
-from tests.browser.test_browser import PASSWORD, Screen, chromium, pytestmark  # noqa: F401
+from tests.browser.screen import PASSWORD, Screen, pytestmark  # noqa: F401
 from tests.contacts.importing.test_import_jobs import work
 from workspaces.models import Member, Role
 
@@ -30,7 +30,7 @@ We called you on {{phone|no number}}, {{fristName}}.
 
 
 @pytest.fixture
-def demo_shop(chromium, live_server):  # noqa: F811
+def demo_shop(chromium, live_server):
     workspace = demo.make_workspace()
     user = User.objects.create_user("ana", password=PASSWORD, is_staff=True)
     Member.objects.create(workspace=workspace, user=user, role=Role.ADMIN)
