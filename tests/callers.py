@@ -9,6 +9,7 @@ from django.test import Client
 from workspaces.models import Member, Role
 
 PASSWORD = "sesame street 12"
+UNKNOWN = "6684f0911504d49e7c00312e"  # an id of nothing
 
 
 class Sender:

@@ -23,6 +23,9 @@ def custom(name, operator, value=None):
     return Condition(f"customProperties.{name}", operator, value)
 
 
+PRO = custom("plan", "is", "pro")
+
+
 def found(workspace, rule):
     ids = list(audience.matching(workspace, rule).ids())
     return " ".join(sorted(Contact.objects.filter(pk__in=ids).values_list("first_name", flat=True)))

@@ -20,7 +20,7 @@ from segments.dialects.draft import Draft
 from segments.models import Segment
 from segments.rules.tree import Condition
 from segments.saving import drafts
-from tests.callers import PASSWORD, basic
+from tests.callers import PASSWORD, UNKNOWN, basic
 from tests.people import add, declare
 from workspaces import person_authentication
 from workspaces.models import ApiKey, Member, Role, Workspace
@@ -28,7 +28,6 @@ from workspaces.models import ApiKey, Member, Role, Workspace
 pytestmark = pytest.mark.django_db
 
 WITH_IDS = sorted(route for route in OPERATIONS if "{" in route)
-UNKNOWN = "5c81593adf767b0017d1aa66"
 UNKNOWN_CONTACT = wire_id(4_000_000_000)
 
 

@@ -18,12 +18,10 @@ from contacts.models import Contact, ContactMark, SnapshotColumn
 from contacts.values import Kind
 from segments.engine import audience
 from segments.rules.tree import All, Not
-from tests.people import add, custom, declare, found
+from tests.people import PRO, add, custom, declare, found
 from workspaces.models import Workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-PRO = custom("plan", "is", "pro")
 
 
 class Elsewhere:

@@ -30,7 +30,7 @@ from segments.rules.reasons import closest
 from segments.rules.tree import All, Any, Condition, InSegment, Not, read_node, walk
 from segments.saving import drafts
 from tests.conftest import DEMO, Api
-from tests.people import add, custom, declare
+from tests.people import PRO, add, custom, declare
 from tests.segments.engine.test_engine import CROWD, PERSON, SEGMENT, insert, naming, workspace_with_properties
 from workspaces.models import ApiKey
 
@@ -60,7 +60,6 @@ def explain_rule(workspace, rule, contact):
 COUNTRY = Condition("country", "is", ("DE", "AT"))
 DE, AT = Condition("country", "is", "DE"), Condition("country", "is", "AT")
 TOTAL = custom("total", "greater_than", 5)
-PRO = custom("plan", "is", "pro")
 PLANNED = custom("plan", "is_known")
 COUPON = Condition("substitutionTags.coupon", "starts_with", "SPRING")
 TAGGED = Condition("tags", "includes", ("vip", "press"))

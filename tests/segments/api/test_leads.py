@@ -19,7 +19,7 @@ from segments.engine import audience
 from segments.models import Pin, rewrite_pins
 from segments.rules.tree import All, Condition, Not
 from segments.saving import drafts
-from tests.callers import Caller, basic, person
+from tests.callers import UNKNOWN, Caller, basic, person
 from tests.conftest import DEMO
 from tests.people import add, custom, declare, found
 from workspaces.models import Member, Role
@@ -27,7 +27,6 @@ from workspaces.models import Member, Role
 pytestmark = pytest.mark.django_db
 
 LEADS = f"/v3/{DEMO}/leads"
-UNKNOWN = "5c81593adf767b0017d1aa66"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

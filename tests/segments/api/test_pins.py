@@ -13,13 +13,12 @@ from segments.engine import audience
 from segments.models import Pin, PinKind, Segment
 from segments.saving import drafts, pins
 from segments.saving.pins import Wish
+from tests.callers import UNKNOWN
 from tests.conftest import Api
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey
 
 pytestmark = pytest.mark.django_db
-
-UNKNOWN = "6684f0911504d49e7c00312e"
 
 
 @pytest.fixture

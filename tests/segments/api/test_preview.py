@@ -11,15 +11,15 @@ from segments.dialects.draft import Draft
 from segments.models import Pin, Segment, rewrite_pins
 from segments.rules.tree import All, Any, InSegment, Not, write
 from segments.saving import drafts
+from tests.callers import UNKNOWN
 from tests.conftest import DEMO, Api
-from tests.people import add, custom, declare
+from tests.people import PRO, add, custom, declare
 from workspaces.models import ApiKey
 
 pytestmark = pytest.mark.django_db
 
 PREVIEW, SEGMENTS = f"/api/workspaces/{DEMO}/segments/preview", f"/api/workspaces/{DEMO}/segments"
-UNKNOWN = "6684f0911504d49e7c00312e"
-PRO, BIG = custom("plan", "is", "pro"), custom("orders", "greater_than", 4)
+BIG = custom("orders", "greater_than", 4)
 PLAN = {"property": "customProperties.plan", "operator": "is", "value": "pro", "dataType": "string"}
 ORDERS = {"property": "customProperties.orders", "operator": "greater_than", "value": 4, "dataType": "number"}
 

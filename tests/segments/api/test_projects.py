@@ -8,13 +8,12 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.callers import PASSWORD, Caller, basic, person
+from tests.callers import PASSWORD, UNKNOWN, Caller, basic, person
 from tests.conftest import DEMO
 from workspaces.models import Member, Role, Workspace
 
 pytestmark = pytest.mark.django_db
 
-UNKNOWN = "5c81593adf767b0017d1aa66"
 NEW = {"email": "Dov@New.example", "password": "long enough 34", "firstname": "Dov", "lastname": "Levi"}
 
 

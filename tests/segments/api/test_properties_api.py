@@ -7,6 +7,7 @@ from contacts.columnar import catalogue
 from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Property
 from segments.models import Segment
+from tests.callers import UNKNOWN
 from tests.conftest import DEMO, Api
 from tests.people import add, declare
 from workspaces.models import ApiKey
@@ -15,7 +16,6 @@ pytestmark = pytest.mark.django_db
 
 CONTACT_PROPERTIES, PROPERTIES = f"/api/workspaces/{DEMO}/contact-properties", f"/api/workspaces/{DEMO}/properties"
 SEGMENTS = f"/api/workspaces/{DEMO}/segments"
-UNKNOWN = "6684f0911504d49e7c00312e"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from segments.dialects.draft import Draft
 from segments.models import Segment
 from segments.rules.tree import All, Any, Condition, Not
 from segments.saving import drafts
+from tests.callers import UNKNOWN
 from tests.conftest import DEMO, Api
 from tests.people import add
 from workspaces.models import ApiKey
@@ -18,7 +19,6 @@ from workspaces.models import ApiKey
 pytestmark = pytest.mark.django_db
 
 TAGS = f"/api/workspaces/{DEMO}/tags"
-UNKNOWN = "6684f0911504d49e7c00312e"
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from segments.engine import audience
 from segments.models import Pin, Segment
 from segments.rules.tree import All, Any, Condition, Not, write
 from segments.saving import drafts
+from tests.callers import UNKNOWN
 from tests.conftest import DEMO, Api
 from tests.people import add, custom, declare
 from workspaces.models import ApiKey
@@ -21,7 +22,6 @@ from workspaces.models import ApiKey
 pytestmark = pytest.mark.django_db
 
 SEGMENTS = "/api/segments"
-UNKNOWN = "6684f0911504d49e7c00312e"
 
 # The documented example as it would be with the colon in its place, and the persons told apart.
 ANA = {

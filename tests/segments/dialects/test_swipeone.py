@@ -10,6 +10,7 @@ from django.db import connection
 from contacts.columnar.refresh import refresh
 from contacts.models import Contact, Property
 from segments.models import Segment
+from tests.callers import UNKNOWN
 from tests.conftest import DEMO, Api
 from tests.people import add, declare
 from workspaces.models import ApiKey
@@ -143,8 +144,6 @@ def test_contacts_of_a_segment_in_the_documented_form(api, shop):
 
 
 # --- errors -----------------------------------------------------------------------------------------------------
-
-UNKNOWN = "6684f0911504d49e7c00312e"
 
 
 EVERYTHING_ELSE = [

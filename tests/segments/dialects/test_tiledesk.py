@@ -12,14 +12,12 @@ from segments.engine import audience
 from segments.models import Segment
 from segments.rules.tree import All, Any, InSegment, Not, write
 from segments.saving import drafts
-from tests.callers import PASSWORD, Caller, basic
+from tests.callers import PASSWORD, UNKNOWN, Caller, basic
 from tests.conftest import DEMO
 from tests.people import add, custom, declare, found
 from workspaces.models import Member, Role
 
 pytestmark = pytest.mark.django_db
-
-UNKNOWN = "5c81593adf767b0017d1aa66"
 
 
 SEGMENTS = f"/v3/{DEMO}/segments"

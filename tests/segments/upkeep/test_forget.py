@@ -27,13 +27,12 @@ from segments.saving.pins import Wish
 from segments.upkeep import forgetting
 from tests.conftest import Api
 from tests.contacts.columnar.test_protocol import Elsewhere
-from tests.people import add, custom, declare, found
+from tests.people import PRO, add, custom, declare, found
 from workspaces.models import ApiKey, KeptAnswer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 EMAIL = "Ana.Unique@Post.example"
-PRO = custom("plan", "is", "pro")
 
 
 def everything():
