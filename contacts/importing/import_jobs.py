@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import psycopg
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models.functions import Now
 from django.http import StreamingHttpResponse
 from django.utils import timezone
@@ -240,9 +240,10 @@ def note_batch(job: ImportJob, before: int, outcome: Outcome, skipped: Sequence[
 def end(job: ImportJob) -> None:
     state = ImportState.CHECKED if job.dry_run else ImportState.DONE
     running = ImportState.CHECKING if job.dry_run else ImportState.WRITING
-    _move_on(job, running, state=state, ended_at=timezone.now())
-    if not job.dry_run:
-        job.parts.all().delete()
+    with transaction.atomic():  # whoever is killed in between would leave a file that nobody needs
+        _move_on(job, running, state=state, ended_at=timezone.now())
+        if not job.dry_run:
+            job.parts.all().delete()
 
 
 def fail(job: ImportJob, error: Invalid) -> None:
