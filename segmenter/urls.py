@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from contacts.api.imports import ImportViewSet
@@ -136,6 +137,7 @@ projects += [
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^api/schema/?$", SpectacularJSONAPIView.as_view(), name="schema"),
     re_path("^api/docs/?$", docs.docs, name="docs"),
+    re_path("^api/?$", RedirectView.as_view(pattern_name="docs")),
     path("api/", include(api)),
     path("healthz", health.alive),
     path("readyz", health.ready),

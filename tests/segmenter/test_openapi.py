@@ -49,6 +49,12 @@ def test_the_document_and_its_page_are_served_from_our_own_host(client):
         assert client.get(link.decode()).status_code == 200
 
 
+@pytest.mark.parametrize("address", ["/api", "/api/"])
+def test_the_bare_address_of_the_api_leads_to_its_documentation(client, address):
+    answer = client.get(address)
+    assert (answer.status_code, answer["Location"]) == (302, "/api/docs")
+
+
 @pytest.fixture
 def known(transactional_db, settings):
     """Ids that exist, by the names of path parameters, and credentials by the base of an address."""
