@@ -122,12 +122,12 @@ def output(data, *words):
     return process.returncode, printed
 
 
-def request(url, key="", method="GET", body=None):
+def request(url, key="", method="GET", body=None, seconds=20):
     sent = urllib.request.Request(url, method=method, data=None if body is None else json.dumps(body).encode())
     sent.add_header("x-api-key", key)
     sent.add_header("Content-Type", "application/json")
     try:
-        with urllib.request.urlopen(sent, timeout=20) as answer:
+        with urllib.request.urlopen(sent, timeout=seconds) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -178,10 +178,11 @@ def test_quickstart_shows_telling_segments_and_again_the_same(demo):
 def test_serve_answers_over_http_and_survives_kill_9_of_its_workers(demo):
     data, printed = demo
     port = free_port()
-    server = manage(data, "serve", "--port", str(port), "--workers", "2", stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # fmt: skip
+    server = manage(data, "serve", "--port", str(port), "--workers", "2", stderr=subprocess.DEVNULL, stdout=subprocess.PIPE)  # fmt: skip
     base = f"http://127.0.0.1:{port}"
     try:
-        wait_for(f"{base}/readyz")
+        assert server.stdout.readline() == f"Listening on {base}. Ctrl-C stops it.\n"
+        assert request(f"{base}/readyz", seconds=2)[0] == 200  # it is said when it is so
         segments = f"{base}/api/workspaces/6660175570fbd8a9c22bedfb/segments"
         status, body = request(segments, key_of(printed))
         assert (status, json.loads(body)["data"]["count"]) == (200, len(counts(printed)))

@@ -3,13 +3,18 @@
 import multiprocessing
 import os
 import socket
+import time
 from argparse import ArgumentParser
+from http.client import HTTPConnection, HTTPException
+from threading import Thread
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from granian.constants import Interfaces
+from granian.log import LogLevels
 from granian.server import Server
 
 from contacts import refresher
@@ -40,6 +45,7 @@ def serve(host: str, port: int, workers: int) -> None:
     _check_free(host, port)
     # Polars is multi-threaded: a worker forked from a process that has used it may hang.
     multiprocessing.set_start_method("spawn", force=True)
+    Thread(target=_say_when_it_answers, args=[host, port], name="say when it answers", daemon=True).start()
     stopped, worker = [refresher.start(), recorder.start()], Worker()
     try:
         Server(
@@ -51,11 +57,27 @@ def serve(host: str, port: int, workers: int) -> None:
             blocking_threads=THREADS_A_WORKER,
             respawn_failed_workers=True,
             websockets=False,
+            log_level=LogLevels.warning,  # it says that it listens while its workers still load
         ).serve()
     finally:
         for each in stopped:
             each.set()
         worker.stop()
+
+
+def _say_when_it_answers(host: str, port: int) -> None:
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (compared, not bound)
+    known = [name for name in settings.ALLOWED_HOSTS if name[0] not in ".*"]  # another one would be logged as an attack
+    while True:
+        try:
+            asked = HTTPConnection(here, port, timeout=60)
+            asked.request("GET", "/healthz", headers={"Host": known[0] if known else "localhost"})
+            asked.getresponse().read()
+            break
+        except (OSError, HTTPException):
+            time.sleep(0.1)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"Listening on http://{shown}:{port}. Ctrl-C stops it.", flush=True)
 
 
 def _check_free(host: str, port: int) -> None:
