@@ -164,7 +164,9 @@ def key_of(printed):
 
 def test_quickstart_shows_telling_segments_and_again_the_same(demo):
     data, printed = demo
-    assert "20,000 people" in printed
+    for step in ("Loading", "Starting PostgreSQL", "Bringing the database up to date", "Setting up a demo shop"):
+        assert re.search(rf"^{step}.* \.\.\.", printed, re.MULTILINE)
+    assert "Demo shop: 20,000 people" in printed
     assert len(counts(printed)) >= 6
     assert all(0 < int(number.replace(",", "")) < 20_000 for _, number in counts(printed))
     assert "People whose plan is pro or team and whose last order is in the last 30 days." in printed

@@ -2,6 +2,8 @@
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management import call_command
@@ -17,21 +19,36 @@ from workspaces.models import Workspace
 
 class Command(BaseCommand):
     help = "Start the database, bring it up to date, make a demo workspace, show what it can do, and serve it."
+    requires_system_checks = ()  # they load all views, before the first word
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-serve", action="store_true", help="stop after the table")
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", verbosity=0)
-        workspace = demo.make_workspace()
+        with self.step("Starting PostgreSQL"):
+            connection.ensure_connection()
+        with self.step("Bringing the database up to date"):
+            call_command("migrate", verbosity=0)
+        with self.step(f"Setting up a demo shop with {demo.PEOPLE:,} people"):
+            workspace = demo.make_workspace()
         known = demo.credentials(workspace)
         self.show_segments(workspace)
         self.show_addresses(workspace, known, options["port"])
         connection.close()
         if not options["no_serve"]:
+            self.stdout.write("Starting the server ...")
             self.stdout.flush()
             serve("127.0.0.1", options["port"], workers=2)
+
+    @contextmanager
+    def step(self, doing: str) -> Iterator[None]:
+        """Say what is being done, and then how long it took."""
+        started = time.perf_counter()
+        self.stdout.write(f"{doing} ...", ending="")
+        self.stdout.flush()
+        yield
+        self.stdout.write(f" {time.perf_counter() - started:.1f} s")
 
     def show_segments(self, workspace: Workspace) -> None:
         segments = list(workspace.segments.live())
