@@ -52,9 +52,7 @@ def _rules(rules: Sequence[Counted]) -> Iterator[str]:
     yield "Counting, in milliseconds: median [lowest-highest]; x: how many times faster than SQL the engine is"
     yield f"{'rule':<24} {'people':>10} {'SQL':>16} {'Polars':>14} {'engine':>14} {'HTTP':>12} {'x':>5}"
     for rule in rules:
-        times = (
-            f"{_spread(rule.sql):>16} {_spread(rule.polars):>14} {_spread(rule.engine):>14} {_spread(rule.http):>12}"
-        )
+        times = f"{spread(rule.sql):>16} {spread(rule.polars):>14} {spread(rule.engine):>14} {spread(rule.http):>12}"
         yield f"{rule.name:<24} {rule.people:>10,} {times} {_number(ratio(rule)):>5}"
 
 
@@ -62,12 +60,12 @@ def _timings(result: Result) -> Iterator[str]:
     yield "Other work, in milliseconds: median [lowest-highest]"
     built = [Timing("building the snapshot", result.build)]
     for timing in [*built, *result.refreshes, *result.marks, *result.answers]:
-        yield f"{timing.name:<60} {_spread(timing.times):>22}"
+        yield f"{timing.name:<60} {spread(timing.times):>22}"
     yield from map(timing_line, result.pages)
 
 
 def timing_line(timing: Timing) -> str:
-    return f"{timing.name:<60} {_spread(timing.times):>22}   p95 {_number(timing.times.p95)}"
+    return f"{timing.name:<60} {spread(timing.times):>22}   p95 {_number(timing.times.p95)}"
 
 
 def _memory(result: Result) -> Iterable[str]:
@@ -88,7 +86,7 @@ def _goals(judged: Sequence[Goal]) -> Iterator[str]:
         yield f"{goal.what:<46} {goal.figure:>9,.1f} {goal.unit:<2} {wanted:>17}  {verdict:<6} {goal.where}".rstrip()
 
 
-def _spread(times: Spread) -> str:
+def spread(times: Spread) -> str:
     return f"{_number(times.median)} [{_number(times.lowest)}-{_number(times.highest)}]"
 
 

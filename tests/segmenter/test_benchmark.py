@@ -1,5 +1,6 @@
 """The benchmark measures every part, in ways that agree, and leaves nothing behind. How fast it is is not tested."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -139,3 +140,53 @@ def test_the_memory_of_a_process_is_its_own_and_not_that_of_who_started_it():
     held = bytes(400_000_000).replace(b"\0", b"x")
     assert 20 < imports._end(imports._command("count_segment", "--help")) < 300
     assert len(held) == 400_000_000
+
+
+def test_this_build_is_measured_against_another_commit_in_turn(data):
+    process = start(data, "--against", "HEAD", "--runs", "1", "--only", "admin", "--json")
+    printed, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    result = json.loads(printed)
+    assert result["revision"].startswith("HEAD (")
+    assert (result["only_here"], result["only_there"]) == ([], [])
+    assert len(result["compared"]) > 3
+    assert all(each["ours"]["median"] > 0 and each["theirs"]["median"] > 0 for each in result["compared"])
+    assert said.index("this build, run 1 of 1") < said.index("HEAD, run 1 of 1")
+    assert left_behind(data) == ([], [])
+
+
+@pytest.mark.parametrize("revision", ["no-such-commit", "--all"])
+def test_an_unknown_commit_is_refused_before_anything_is_measured(data, revision):
+    process = start(data, f"--against={revision}")
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "knows no such commit" in said
+
+
+def spread(*milliseconds):
+    return Spread.of([each / 1000 for each in milliseconds])
+
+
+def test_a_figure_is_slower_only_where_its_best_is_behind_the_worst_of_the_other():
+    ours = [
+        {("count",): spread(5, 6), ("page",): spread(9, 11), ("new",): spread(1)},
+        {("count",): spread(7), ("page",): spread(8)},
+    ]
+    theirs = [{("count",): spread(3, 4), ("page",): spread(6, 10)}, {("count",): spread(4), ("page",): spread(7)}]
+    result = compare("before", ours, theirs)
+    assert {each.name: each.is_slower for each in result.compared} == {("count",): True, ("page",): False}
+    assert result.compared[0].ratio == pytest.approx(6.25 / 3.75)
+    time, slower = goals(result)
+    assert (slower.figure, slower.where, slower.met, time.met) == (1, "count", False, False)
+
+
+def test_figures_of_a_run_are_its_spreads_by_where_they_stand():
+    times = dataclasses.asdict(spread(1, 3))
+    document = {
+        "contacts": 9,
+        "build": times,
+        "rules": [{"name": "plan", "people": 1, "sql": times}],
+        "memory": {"self": 80},
+    }
+    assert {name: each.median for name, each in figures(document).items()} == {
+        ("build",): 2, ("rules", "plan", "sql"): 2, ("memory", "self"): 80}  # fmt: skip

@@ -5,7 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from segmenter.benchmark import admin, imports, report
+from segmenter.benchmark import admin, against, imports, report
+from segmenter.benchmark.against import NoSuchBuild
 from segmenter.benchmark.database import scratch_database
 from segmenter.benchmark.measure import Disagreement
 from segmenter.benchmark.run import run
@@ -25,24 +26,31 @@ class Command(BaseCommand):
         parser.add_argument("--segments", type=_at_least(1), default=500, help="evaluated in one pass")
         parser.add_argument("--rounds", type=_at_least(1), default=9, help="how often each work is timed")
         parser.add_argument("--only", choices=[*_PARTS], help="this part, nothing else; imports are exports too")
+        parser.add_argument("--against", metavar="REV", help="run this build and that commit in turn, and compare")
+        parser.add_argument("--runs", type=_at_least(1), default=3, help="of each build, with --against")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with scratch_database():
-                printed = self.run(options)
+            printed = self.compare(options) if options["against"] else self.run(options)
         except KeyboardInterrupt:
             raise CommandError("Stopped. Nothing is left behind.", returncode=130) from None
-        except (Disagreement, ServerProblem) as error:
+        except (Disagreement, ServerProblem, NoSuchBuild) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(printed)
 
     def run(self, options: dict[str, Any]) -> str:
-        if part := _PARTS.get(options["only"]):
-            measured = part.run(options["contacts"], options["rounds"], self._say)
-            return str(part.as_json(measured) if options["json"] else part.as_text(measured))
-        result = run(options["contacts"], options["segments"], options["rounds"], self._say)
-        return report.as_json(result) if options["json"] else report.as_text(result)
+        with scratch_database():
+            if part := _PARTS.get(options["only"]):
+                measured = part.run(options["contacts"], options["rounds"], self._say)
+                return str(part.as_json(measured) if options["json"] else part.as_text(measured))
+            result = run(options["contacts"], options["segments"], options["rounds"], self._say)
+            return report.as_json(result) if options["json"] else report.as_text(result)
+
+    def compare(self, options: dict[str, Any]) -> str:
+        words = [f"--{name}={options[name]}" for name in ("contacts", "segments", "rounds", "only") if options[name]]
+        result = against.run(options["against"], words, options["runs"], self._say)
+        return against.as_json(result) if options["json"] else against.as_text(result)
 
     def _say(self, text: str) -> None:
         self.stderr.write(text)
