@@ -17,7 +17,9 @@ function watchUpload() {
   const tooLarge = () => {
     const [file] = field.files;
     const large = file && file.size > limit;
-    problem.textContent = large ? `Error: ${file.name} has ${megabytes(file.size)}; a file can have ${megabytes(limit)}.` : "";
+    problem.textContent = large
+      ? `Error: ${file.name} has ${megabytes(file.size)}; a file can have ${megabytes(limit)}.`
+      : "";
     field.setAttribute("aria-invalid", large ? "true" : "false");
     return large;
   };
@@ -50,7 +52,7 @@ function concerning(line) {
   const isNew = target.value === "customProperties.";
   return {
     target: target.value,
-    kind: isNew ? type : target.selectedOptions[0].dataset.kind ?? "text",
+    kind: isNew ? type : (target.selectedOptions[0].dataset.kind ?? "text"),
     looksLikeDays: "days" in line.dataset,
     isKey: line.dataset.header === document.getElementById("key").value,
   };

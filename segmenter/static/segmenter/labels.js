@@ -9,15 +9,23 @@ function name() {
   }
   for (const field of document.querySelectorAll(".select2-selection[role=combobox]:not([aria-label])")) {
     const select = field.closest(".select2-container")?.previousElementSibling;
-    const label = select?.labels?.[0]?.textContent.trim().replace(/:$/, "") || select?.closest("td")?.className.replace("field-", "");
+    const label =
+      select?.labels?.[0]?.textContent.trim().replace(/:$/, "") ||
+      select?.closest("td")?.className.replace("field-", "");
     if (!label) continue;
     field.setAttribute("aria-label", label);
     field.removeAttribute("aria-labelledby");
     field.querySelector("[role=textbox]")?.setAttribute("aria-label", label);
   }
-  for (const [part, word] of [[".vDateField", "date"], [".vTimeField", "time"]]) {
+  for (const [part, word] of [
+    [".vDateField", "date"],
+    [".vTimeField", "time"],
+  ]) {
     for (const field of document.querySelectorAll(`.datetime ${part}:not([aria-label])`)) {
-      field.setAttribute("aria-label", `${field.name.replace(/^.*-/, "").replace(/_\d$/, "").replaceAll("_", " ")}, ${word}`);
+      field.setAttribute(
+        "aria-label",
+        `${field.name.replace(/^.*-/, "").replace(/_\d$/, "").replaceAll("_", " ")}, ${word}`,
+      );
     }
   }
 }

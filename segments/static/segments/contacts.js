@@ -42,7 +42,9 @@ function query() {
 }
 
 const { ask, later } = asking({
-  shown, state, pause: PAUSE,
+  shown,
+  state,
+  pause: PAUSE,
   words: {
     slow: "Searching…",
     signedOut: "You are signed out. Sign in in another tab, then press Search.",

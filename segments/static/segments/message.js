@@ -38,9 +38,15 @@ function pager() {
     current = (current + step + people.length) % people.length;
     show();
   };
-  line.after(h("p", { class: "turning" },
-    h("button", { type: "button", class: "button", "aria-label": "Previous person", onclick: turn(-1) }, "‹"), which,
-    h("button", { type: "button", class: "button", "aria-label": "Next person", onclick: turn(1) }, "›")));
+  line.after(
+    h(
+      "p",
+      { class: "turning" },
+      h("button", { type: "button", class: "button", "aria-label": "Previous person", onclick: turn(-1) }, "‹"),
+      which,
+      h("button", { type: "button", class: "button", "aria-label": "Next person", onclick: turn(1) }, "›"),
+    ),
+  );
   show();
 }
 
@@ -54,7 +60,9 @@ function suggestions() {
       const bar = wrong.indexOf("|");
       type(`{{${name}${bar < 0 ? "}}" : wrong.slice(bar)}`, start, stop);
     };
-    place.replaceWith(h("button", { type: "button", class: "as-link", "aria-label": `Use ${name}`, onclick: use }, name));
+    place.replaceWith(
+      h("button", { type: "button", class: "as-link", "aria-label": `Use ${name}`, onclick: use }, name),
+    );
   }
 }
 
@@ -66,7 +74,9 @@ function upgrade() {
 // --- asking
 
 const { ask, later } = asking({
-  shown, state, pause: PAUSE,
+  shown,
+  state,
+  pause: PAUSE,
   words: {
     slow: "Filling it in…",
     signedOut: "You are signed out. Sign in in another tab, then press Show.",

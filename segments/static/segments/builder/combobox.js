@@ -17,8 +17,17 @@ export class Combobox {
     this.shown = [];
     this.asked = 0;
     this.input = h("input", {
-      id, type: "text", class: "seg-combobox", role: "combobox", autocomplete: "off", value: text,
-      placeholder, "aria-autocomplete": "list", "aria-expanded": "false", "aria-label": label, "aria-describedby": described,
+      id,
+      type: "text",
+      class: "seg-combobox",
+      role: "combobox",
+      autocomplete: "off",
+      value: text,
+      placeholder,
+      "aria-autocomplete": "list",
+      "aria-expanded": "false",
+      "aria-label": label,
+      "aria-describedby": described,
       oninput: () => this.later(),
       onkeydown: (event) => this.pressed(event),
       onclick: () => (this.isOpen ? null : this.open()),
@@ -56,7 +65,13 @@ export class Combobox {
       return;
     }
     if (!this.list) {
-      this.list = h("div", { class: "seg-list", role: "listbox", id: uid("list"), popover: "manual", "aria-label": this.input.getAttribute("aria-label") });
+      this.list = h("div", {
+        class: "seg-list",
+        role: "listbox",
+        id: uid("list"),
+        popover: "manual",
+        "aria-label": this.input.getAttribute("aria-label"),
+      });
       this.element.append(this.list);
       this.list.showPopover();
       this.input.setAttribute("aria-controls", this.list.id);
@@ -79,7 +94,12 @@ export class Combobox {
     return [...groups].map(([name, options]) => {
       if (!name) return h("div", { role: "presentation" }, options);
       const title = uid("title");
-      return h("div", { role: "group", "aria-labelledby": title }, h("div", { class: "seg-title", id: title, role: "presentation" }, name), options);
+      return h(
+        "div",
+        { role: "group", "aria-labelledby": title },
+        h("div", { class: "seg-title", id: title, role: "presentation" }, name),
+        options,
+      );
     });
   }
 
@@ -88,7 +108,10 @@ export class Combobox {
     option.element = h(
       "div",
       {
-        role: "option", id: uid("option"), class: "seg-option", "aria-selected": "false",
+        role: "option",
+        id: uid("option"),
+        class: "seg-option",
+        "aria-selected": "false",
         "aria-disabled": option.unavailable ? "true" : null,
         onmousedown: (event) => event.preventDefault(), // the field keeps the focus
         onclick: () => (place < 0 ? null : this.take(option)),

@@ -38,9 +38,14 @@ export class KeptDraft {
       then();
     };
     const at = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" }).format(held.at);
-    const banner = h("p", { class: "seg-banner" }, `Unsaved changes from ${at}: `,
-      h("button", { type: "button", class: "seg-link", onclick: done(() => use(held)) }, "Use them"), " / ",
-      h("button", { type: "button", class: "seg-link", onclick: done(() => this.drop()) }, "Drop them"));
+    const banner = h(
+      "p",
+      { class: "seg-banner" },
+      `Unsaved changes from ${at}: `,
+      h("button", { type: "button", class: "seg-link", onclick: done(() => use(held)) }, "Use them"),
+      " / ",
+      h("button", { type: "button", class: "seg-link", onclick: done(() => this.drop()) }, "Drop them"),
+    );
     return banner;
   }
 }

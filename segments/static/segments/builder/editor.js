@@ -105,12 +105,18 @@ export class Editor {
     const held = this.now(node);
     const kind = property.kind;
     const rows = this.words.operators[kind];
-    const fits = held.kind === "condition" && rows.find((row) => row.offered && row.operator === held.operator && row.denied === held.denied);
+    const fits =
+      held.kind === "condition" &&
+      rows.find((row) => row.offered && row.operator === held.operator && row.denied === held.denied);
     const first = rows.find((row) => row.offered);
     const row = fits || first;
     const sameKind = this.words.kind(held) === kind;
     const change = {
-      kind: "condition", segment: undefined, property: property.reference, operator: row.operator, denied: row.denied,
+      kind: "condition",
+      segment: undefined,
+      property: property.reference,
+      operator: row.operator,
+      denied: row.denied,
       value: "value" in row ? row.value : fits && sameKind ? held.value : undefined,
     };
     const part = row.takes === "nothing" ? "operator" : "value";
@@ -119,13 +125,19 @@ export class Editor {
 
   chooseValueOf(node, property, value) {
     const operator = property.kind === "list" ? "includes" : "is";
-    this.change(node, { kind: "condition", segment: undefined, property: property.reference, operator, denied: false, value },
-      { label: `choose ${property.label} is ${value}`, focus: "value" });
+    this.change(
+      node,
+      { kind: "condition", segment: undefined, property: property.reference, operator, denied: false, value },
+      { label: `choose ${property.label} is ${value}`, focus: "value" },
+    );
   }
 
   chooseSegment(node, id = "") {
-    this.change(node, { kind: "segment", segment: id, denied: false, property: undefined, operator: undefined, value: undefined },
-      { label: "choose being in a segment", focus: "value" });
+    this.change(
+      node,
+      { kind: "segment", segment: id, denied: false, property: undefined, operator: undefined, value: undefined },
+      { label: "choose being in a segment", focus: "value" },
+    );
   }
 
   chooseOperator(node, key) {
@@ -192,7 +204,14 @@ export class Editor {
   }
 
   splitAtCommas(node, whole) {
-    const kept = values(this.now(node).value).flatMap((value) => (whole.includes(value) ? value.split(",").map((part) => part.trim()).filter(Boolean) : [value]));
+    const kept = values(this.now(node).value).flatMap((value) =>
+      whole.includes(value)
+        ? value
+            .split(",")
+            .map((part) => part.trim())
+            .filter(Boolean)
+        : [value],
+    );
     this.change(node, { value: [...new Set(kept)] }, { label: "split at the commas", focus: "value" });
   }
 
@@ -201,7 +220,12 @@ export class Editor {
     if (operator === "is") {
       this.chooseProperty(node, property);
       document.activeElement.combobox?.open();
-    } else this.change(node, { property: property.reference, operator, value }, { label: `choose ${property.label}`, focus: "value" });
+    } else
+      this.change(
+        node,
+        { property: property.reference, operator, value },
+        { label: `choose ${property.label}`, focus: "value" },
+      );
   }
 
   async copy({ value, label }) {
@@ -237,7 +261,8 @@ export class Editor {
     }
     const { parent, place } = tree.find(root, node.id);
     this.apply(root, `move ${this.words.said(this.now(node))}`, node.id, {
-      focus: "more", say: `Moved to ${place + 1} of ${parent.rules.length} in the group ${heading(parent)}.`,
+      focus: "more",
+      say: `Moved to ${place + 1} of ${parent.rules.length} in the group ${heading(parent)}.`,
     });
   }
 
@@ -265,7 +290,8 @@ export class Editor {
     this.apply(tree.takenOut(this.root, node.id), "take out of the group", node.id, { focus: "more" });
     await this.counted;
     const after = this.answer?.count;
-    if (this.isFresh && before !== undefined && before !== after) this.tell(`Taken out of the group: ${number(before)} → ${people(after)}.`);
+    if (this.isFresh && before !== undefined && before !== after)
+      this.tell(`Taken out of the group: ${number(before)} → ${people(after)}.`);
   }
 
   remove(node) {
@@ -278,7 +304,8 @@ export class Editor {
     if (!(next && this.rows.focus(next.id, "more"))) {
       const group = parent && tree.find(this.root, parent.id) ? parent.id : this.root.id;
       const only = tree.find(this.root, group).node.rules[0];
-      if (!this.rows.focus(only?.id ?? group, only?.property ? "more" : "property")) document.getElementById(`${this.root.id}-add`)?.focus();
+      if (!this.rows.focus(only?.id ?? group, only?.property ? "more" : "property"))
+        document.getElementById(`${this.root.id}-add`)?.focus();
     }
   }
 
@@ -297,7 +324,8 @@ export class Editor {
     this.isFresh = false;
     this.rows.draw();
     this.live.say(`${which === "undo" ? "Undone" : "Done again"}: ${done.label}.`);
-    if (!(tree.find(this.root, done.id) && this.rows.focus(done.id, "more"))) document.getElementById(`seg-${which}`)?.focus();
+    if (!(tree.find(this.root, done.id) && this.rows.focus(done.id, "more")))
+      document.getElementById(`seg-${which}`)?.focus();
     this.changed({ typing: false });
   }
 
@@ -314,7 +342,9 @@ export class Editor {
     this.answer = answer;
     this.lines = new Map();
     for (const line of answer.lines) if (byPlace.has(line.at)) this.lines.set(byPlace.get(line.at), line);
-    this.proofs = new Map(answer.proofs.filter((each) => byPlace.has(each.at)).map((each) => [byPlace.get(each.at), each]));
+    this.proofs = new Map(
+      answer.proofs.filter((each) => byPlace.has(each.at)).map((each) => [byPlace.get(each.at), each]),
+    );
     this.isFresh = true;
     this.rows.annotate();
   }
@@ -324,7 +354,9 @@ export class Editor {
     const elsewhere = [];
     this.problems.clear();
     for (const problem of problems) {
-      const found = [...places].filter(([, at]) => problem.path === at || problem.path.startsWith(`${at}.`) || problem.path.startsWith(`${at}[`));
+      const found = [...places].filter(
+        ([, at]) => problem.path === at || problem.path.startsWith(`${at}.`) || problem.path.startsWith(`${at}[`),
+      );
       const [id] = found.sort((one, other) => other[1].length - one[1].length)[0] ?? [];
       const text = `${problem.message[0].toUpperCase()}${problem.message.slice(1)}.`.replace("..", ".");
       if (id && tree.find(this.root, id)) this.problems.set(id, text);
@@ -339,23 +371,40 @@ export class Editor {
 
   async properties(text) {
     const wanted = text.trim().toLowerCase();
-    const matches = (each) => !wanted || each.label.toLowerCase().includes(wanted) || each.reference.toLowerCase().includes(wanted);
+    const matches = (each) =>
+      !wanted || each.label.toLowerCase().includes(wanted) || each.reference.toLowerCase().includes(wanted);
     const first = (each) => (each.label.toLowerCase().startsWith(wanted) ? 0 : 1);
-    const found = this.words.choices.properties.filter(matches)
-      .sort((one, other) => (wanted ? first(one) - first(other) : 0) || other.known - one.known || one.label.localeCompare(other.label));
+    const found = this.words.choices.properties
+      .filter(matches)
+      .sort(
+        (one, other) =>
+          (wanted ? first(one) - first(other) : 0) || other.known - one.known || one.label.localeCompare(other.label),
+      );
     const order = ["Custom", "Basics", "Tags"];
     if (!wanted) found.sort((one, other) => order.indexOf(one.group) - order.indexOf(other.group));
     const options = found.slice(0, 60).map((each) => ({
-      group: wanted ? "Properties" : each.group, label: each.label, detail: this.about(each),
+      group: wanted ? "Properties" : each.group,
+      label: each.label,
+      detail: this.about(each),
       apply: (node) => this.chooseProperty(node, each),
     }));
     if (wanted.length > 1) options.push(...(await this.byValue(text)));
-    const segments = this.segments(text).slice(0, 10).map((each) => ({
-      ...each, group: "Segments", label: `In ${each.label}`, apply: (node) => this.chooseSegment(node, each.value),
-    }));
+    const segments = this.segments(text)
+      .slice(0, 10)
+      .map((each) => ({
+        ...each,
+        group: "Segments",
+        label: `In ${each.label}`,
+        apply: (node) => this.chooseSegment(node, each.value),
+      }));
     if (wanted && segments.length) options.push(...segments);
     else if (!wanted && this.words.segments.size) {
-      options.push({ group: "Segments", label: "Segment", detail: "being in another one", apply: (node) => this.chooseSegment(node) });
+      options.push({
+        group: "Segments",
+        label: "Segment",
+        detail: "being in another one",
+        apply: (node) => this.chooseSegment(node),
+      });
     }
     return options.length ? options : [{ label: `Nothing is called "${text}"`, unavailable: true }];
   }
@@ -374,7 +423,8 @@ export class Editor {
       const property = this.words.properties.get(reference);
       if (!property || !["text", "list"].includes(property.kind)) return [];
       return held.map((value) => ({
-        group: "Values", label: `${property.label} ${property.kind === "list" ? "includes" : "is"} "${value}"`,
+        group: "Values",
+        label: `${property.label} ${property.kind === "list" ? "includes" : "is"} "${value}"`,
         apply: (node) => this.chooseValueOf(node, property, value),
       }));
     });
@@ -385,18 +435,34 @@ export class Editor {
     const { values: found, distinct } = await this.server.get("values", { property: node.property, text });
     const isChosen = (value) => chosen.some((each) => String(each).toLowerCase() === String(value).toLowerCase());
     const offered = found.filter((each) => !isChosen(each.value));
-    const options = offered.map((each) => ({ group: "Values", value: each.value, label: String(each.value), detail: number(each.count) }));
+    const options = offered.map((each) => ({
+      group: "Values",
+      value: each.value,
+      label: String(each.value),
+      detail: number(each.count),
+    }));
     for (const value of property?.options ?? []) {
       const listed = found.some((each) => String(each.value) === String(value)) || isChosen(value);
-      if (!listed && String(value).toLowerCase().includes(text.trim().toLowerCase())) options.push({ group: "Values", value, label: String(value), detail: "0" });
+      if (!listed && String(value).toLowerCase().includes(text.trim().toLowerCase()))
+        options.push({ group: "Values", value, label: String(value), detail: "0" });
     }
     if (distinct > found.length && options.length) {
-      options.push({ group: "Values", label: `and ${number(distinct - found.length)} more: type ${text.trim() ? "more " : ""}to find them`, unavailable: true });
+      options.push({
+        group: "Values",
+        label: `and ${number(distinct - found.length)} more: type ${text.trim() ? "more " : ""}to find them`,
+        unavailable: true,
+      });
     }
     const exact = found.some((each) => String(each.value).toLowerCase() === text.trim().toLowerCase());
     if (text.trim() && !exact && property?.kind !== "number" && !isChosen(text.trim())) {
       const hasPart = ["contains", "starts_with", "ends_with"].includes(node.operator);
-      options.push({ group: "As typed", value: text.trim(), label: `Use "${text.trim()}"`, detail: hasPart ? "" : "nobody has this yet", text: text.trim() });
+      options.push({
+        group: "As typed",
+        value: text.trim(),
+        label: `Use "${text.trim()}"`,
+        detail: hasPart ? "" : "nobody has this yet",
+        text: text.trim(),
+      });
     }
     return options;
   }
@@ -407,7 +473,10 @@ export class Editor {
       .filter((each) => each.id !== this.segment && each.name.toLowerCase().includes(wanted))
       .slice(0, 50)
       .map((each) => ({
-        label: each.name, value: each.id, unavailable: Boolean(each.circle), detail: each.circle,
+        label: each.name,
+        value: each.id,
+        unavailable: Boolean(each.circle),
+        detail: each.circle,
       }));
   }
 
@@ -415,7 +484,10 @@ export class Editor {
   async segmentsTold(text) {
     const options = this.segments(text);
     const first = options.filter((each) => !each.unavailable).slice(0, 10);
-    const { told } = await this.server.get("told", first.map((each) => ["id", each.value]));
+    const { told } = await this.server.get(
+      "told",
+      first.map((each) => ["id", each.value]),
+    );
     return options.map((each) => {
       const { count, words } = told[each.value] ?? {};
       return { ...each, detail: each.detail || (Number.isInteger(count) ? people(count) : ""), words };

@@ -27,7 +27,16 @@ async function start(workspace) {
   const host = h("div", { class: "seg-rule" });
   const notice = h("p", { class: "seg-notice" });
   const { segment, contacts, importing } = data;
-  const editor = new Editor({ json: startsFrom(), segment, words, server, live, element: host, notice, changed: (how) => changed(how) });
+  const editor = new Editor({
+    json: startsFrom(),
+    segment,
+    words,
+    server,
+    live,
+    element: host,
+    notice,
+    changed: (how) => changed(how),
+  });
   const banner = h("p", { class: "seg-trouble", hidden: true });
   const trouble = (said) => {
     banner.textContent = said;
@@ -37,11 +46,22 @@ async function start(workspace) {
   const starters = new Starters(editor);
   const draft = new KeptDraft(segment ?? workspace, form.querySelector("[name=seen]")?.value);
   const saving = new Saving({ form, editor, live, textarea, draft });
-  const undo = h("button", { type: "button", class: "seg-small", id: "seg-undo", onclick: () => editor.step("undo") }, "Undo");
-  const redo = h("button", { type: "button", class: "seg-small", id: "seg-redo", onclick: () => editor.step("redo") }, "Redo");
+  const undo = h(
+    "button",
+    { type: "button", class: "seg-small", id: "seg-undo", onclick: () => editor.step("undo") },
+    "Undo",
+  );
+  const redo = h(
+    "button",
+    { type: "button", class: "seg-small", id: "seg-redo", onclick: () => editor.step("redo") },
+    "Redo",
+  );
 
   function buttons() {
-    for (const [button, word, steps] of [[undo, "Undo", editor.history.past], [redo, "Redo", editor.history.future]]) {
+    for (const [button, word, steps] of [
+      [undo, "Undo", editor.history.past],
+      [redo, "Redo", editor.history.future],
+    ]) {
       const label = steps.at(-1)?.label;
       button.setAttribute("aria-disabled", String(!label));
       button.setAttribute("aria-label", label ? `${word}: ${label}` : `${word}: nothing to ${word.toLowerCase()}`);
@@ -56,9 +76,21 @@ async function start(workspace) {
     panel.changed(how);
   }
 
-  const main = h("div", { class: "seg-main" },
-    h("div", { class: "seg-tools" }, h("h2", { id: "seg-title" }, "Rule"), undo, redo), notice, starters.element, host, keyboardHelp());
-  const builder = h("section", { class: "seg-builder", "aria-labelledby": "seg-title" }, banner, h("div", { class: "seg-columns" }, main, panel.element));
+  const main = h(
+    "div",
+    { class: "seg-main" },
+    h("div", { class: "seg-tools" }, h("h2", { id: "seg-title" }, "Rule"), undo, redo),
+    notice,
+    starters.element,
+    host,
+    keyboardHelp(),
+  );
+  const builder = h(
+    "section",
+    { class: "seg-builder", "aria-labelledby": "seg-title" },
+    banner,
+    h("div", { class: "seg-columns" }, main, panel.element),
+  );
   textarea.closest("fieldset").after(builder);
   document.body.classList.add("with-builder");
   builder.addEventListener("keydown", (event) => {
@@ -129,7 +161,11 @@ function begin() {
   select?.addEventListener("change", () => run(select.value).catch(fallBack));
   run(workspace).catch(fallBack);
   // Django's own script goes to the first field, which is settled here.
-  if (!data.segment && workspace) window.addEventListener("load", () => document.activeElement === select && document.getElementById("id_name").focus());
+  if (!data.segment && workspace)
+    window.addEventListener(
+      "load",
+      () => document.activeElement === select && document.getElementById("id_name").focus(),
+    );
 }
 
 // What the builder cannot open stays in the text field, which can hold anything.

@@ -15,7 +15,18 @@ export function menuButton(name, items, keys, id) {
   };
   const open = () => {
     const buttons = items().map(([label, action]) =>
-      h("button", { type: "button", onclick: () => { close(false); action(); } }, label));
+      h(
+        "button",
+        {
+          type: "button",
+          onclick: () => {
+            close(false);
+            action();
+          },
+        },
+        label,
+      ),
+    );
     const step = (event) => {
       const place = buttons.indexOf(document.activeElement);
       const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: buttons.length - 1 }[event.key];
@@ -27,7 +38,10 @@ export function menuButton(name, items, keys, id) {
       event.preventDefault();
     };
     menu = h("div", { class: "seg-menu", id: uid("menu"), popover: "auto", onkeydown: step }, buttons);
-    menu.addEventListener("toggle", (event) => event.newState === "closed" && menu && close(menu.contains(document.activeElement)));
+    menu.addEventListener(
+      "toggle",
+      (event) => event.newState === "closed" && menu && close(menu.contains(document.activeElement)),
+    );
     button.after(menu);
     menu.showPopover();
     placeUnder(menu, button);
@@ -35,10 +49,19 @@ export function menuButton(name, items, keys, id) {
     button.setAttribute("aria-controls", menu.id);
     buttons[0].focus();
   };
-  const button = h("button", {
-    type: "button", class: "seg-more", id, "aria-expanded": "false", "aria-label": name, title: name,
-    onclick: () => (menu ? close() : open()),
-    onkeydown: keys,
-  }, "⋮");
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "seg-more",
+      id,
+      "aria-expanded": "false",
+      "aria-label": name,
+      title: name,
+      onclick: () => (menu ? close() : open()),
+      onkeydown: keys,
+    },
+    "⋮",
+  );
   return button;
 }

@@ -26,35 +26,80 @@ export class Panel {
     const part = (name) => (this[name] = h("div", { class: `seg-part seg-${name}` }));
     this.facet = h("select", { "aria-label": "Look inside by", onchange: () => this.askFacets() });
     this.drawFacetChoices();
-    this.who = h("input", { type: "text", id: uid("who"), autocomplete: "off", placeholder: "E-mail, phone or external id" });
-    const asking = h("div", { class: "seg-who" },
-      h("label", { for: this.who.id }, "Is someone in?"), this.who,
-      h("button", { type: "button", class: "seg-small", onclick: () => this.askWhy() }, "Look"));
+    this.who = h("input", {
+      type: "text",
+      id: uid("who"),
+      autocomplete: "off",
+      placeholder: "E-mail, phone or external id",
+    });
+    const asking = h(
+      "div",
+      { class: "seg-who" },
+      h("label", { for: this.who.id }, "Is someone in?"),
+      this.who,
+      h("button", { type: "button", class: "seg-small", onclick: () => this.askWhy() }, "Look"),
+    );
     this.who.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       event.preventDefault();
       this.askWhy();
     });
-    const details = this.details = h("div", { class: "seg-details", id: uid("details"), hidden: true },
-      part("sentence"), part("funnel"), part("people"), part("others"), asking, part("why"),
-      h("div", { class: "seg-part" }, h("h3", {}, "Look inside by ", this.facet), part("facets")));
-    this.others.append(h("button", { type: "button", class: "seg-link", onclick: () => { this.seed += 1; this.askPeople(); } }, "Ten others"));
-    this.opener = h("button", {
-      type: "button", class: "seg-link seg-opener", "aria-expanded": "false", "aria-controls": details.id,
-      onclick: () => {
-        const isOpen = this.element.classList.toggle("seg-is-open");
-        this.opener.setAttribute("aria-expanded", String(isOpen));
-        this.opener.textContent = isOpen ? "Close details" : "Details";
+    const details = (this.details = h(
+      "div",
+      { class: "seg-details", id: uid("details"), hidden: true },
+      part("sentence"),
+      part("funnel"),
+      part("people"),
+      part("others"),
+      asking,
+      part("why"),
+      h("div", { class: "seg-part" }, h("h3", {}, "Look inside by ", this.facet), part("facets")),
+    ));
+    this.others.append(
+      h(
+        "button",
+        {
+          type: "button",
+          class: "seg-link",
+          onclick: () => {
+            this.seed += 1;
+            this.askPeople();
+          },
+        },
+        "Ten others",
+      ),
+    );
+    this.opener = h(
+      "button",
+      {
+        type: "button",
+        class: "seg-link seg-opener",
+        "aria-expanded": "false",
+        "aria-controls": details.id,
+        onclick: () => {
+          const isOpen = this.element.classList.toggle("seg-is-open");
+          this.opener.setAttribute("aria-expanded", String(isOpen));
+          this.opener.textContent = isOpen ? "Close details" : "Details";
+        },
       },
-    }, "Details");
-    this.element = h("section", { class: "seg-panel", "aria-labelledby": title },
+      "Details",
+    );
+    this.element = h(
+      "section",
+      { class: "seg-panel", "aria-labelledby": title },
       h("h2", { id: title }, "Who matches"),
-      h("div", { class: "seg-strip" }, part("count"), this.opener), details);
+      h("div", { class: "seg-strip" }, part("count"), this.opener),
+      details,
+    );
   }
 
   drawFacetChoices() {
-    const offered = this.editor.words.choices.properties.filter((each) => each.known && each.kind !== "opaque")
-      .sort((one, other) => fits(other) - fits(one) || TELLING.indexOf(other.kind) - TELLING.indexOf(one.kind) || other.known - one.known);
+    const offered = this.editor.words.choices.properties
+      .filter((each) => each.known && each.kind !== "opaque")
+      .sort(
+        (one, other) =>
+          fits(other) - fits(one) || TELLING.indexOf(other.kind) - TELLING.indexOf(one.kind) || other.known - one.known,
+      );
     this.facet.replaceChildren(...offered.map((each) => h("option", { value: each.reference }, each.label)));
   }
 
@@ -71,7 +116,9 @@ export class Panel {
     if (!this.editor.answer) return;
     this.count.classList.add("seg-stale");
     const [first] = this.editor.waiting;
-    this.note?.replaceChildren(first ? `Before your last change; waiting for condition ${first.place}.` : "Before your last change.");
+    this.note?.replaceChildren(
+      first ? `Before your last change; waiting for condition ${first.place}.` : "Before your last change.",
+    );
   }
 
   async ask() {
@@ -90,7 +137,10 @@ export class Panel {
       return;
     }
     const slow = window.setTimeout(() => this.note?.replaceChildren("Counting…"), SLOW);
-    const slower = window.setTimeout(() => this.note?.replaceChildren("Still counting. You can go on editing."), 5 * SLOW);
+    const slower = window.setTimeout(
+      () => this.note?.replaceChildren("Still counting. You can go on editing."),
+      5 * SLOW,
+    );
     const places = new Map();
     const rule = write(editor.root, places);
     try {
@@ -127,7 +177,8 @@ export class Panel {
   }
 
   async askWhy() {
-    if (!this.editor.waiting.length) await this.fill(this.why, "why", { who: this.who.value }, (found) => this.drawWhy(found));
+    if (!this.editor.waiting.length)
+      await this.fill(this.why, "why", { who: this.who.value }, (found) => this.drawWhy(found));
   }
 
   // Each part fills its own space; where it cannot be had, it says why.
@@ -150,15 +201,26 @@ export class Panel {
       this.count.replaceChildren(...this.noContacts());
       return;
     }
-    this.count.replaceChildren(h("p", { class: "seg-quiet" },
-      first ? `${people(all)}: everyone in ${name}. Add a condition to narrow it.` : `Waiting for condition ${waiting[0].place}: ${waiting[0].todo.toLowerCase()}.`));
+    this.count.replaceChildren(
+      h(
+        "p",
+        { class: "seg-quiet" },
+        first
+          ? `${people(all)}: everyone in ${name}. Add a condition to narrow it.`
+          : `Waiting for condition ${waiting[0].place}: ${waiting[0].todo.toLowerCase()}.`,
+      ),
+    );
   }
 
   noContacts() {
     const { id } = this.editor.words.choices.workspace;
     return [
       h("p", { class: "seg-warning" }, "This workspace has no contacts yet, so every rule counts 0."),
-      h("p", {}, h("a", { class: "button seg-importing", href: `${this.importing}?workspace=${id}` }, "Import contacts")),
+      h(
+        "p",
+        {},
+        h("a", { class: "button seg-importing", href: `${this.importing}?workspace=${id}` }, "Import contacts"),
+      ),
     ];
   }
 
@@ -178,18 +240,29 @@ export class Panel {
     const bar = h("span", { class: "seg-fill" });
     bar.style.width = `${all ? (100 * count) / all : 0}%`;
     this.count.replaceChildren(
-      h("p", { class: "seg-number-line" }, h("strong", { class: "seg-big" }, number(count)), count === 1 ? " person" : " people"),
+      h(
+        "p",
+        { class: "seg-number-line" },
+        h("strong", { class: "seg-big" }, number(count)),
+        count === 1 ? " person" : " people",
+      ),
       h("div", { class: "seg-bar", "aria-hidden": "true" }, bar),
       h("p", {}, `${share(count, all)} of ${number(all)}${few}`),
       this.note,
       ...noticed,
       change && (change.added || change.removed)
         ? h("p", { class: "seg-change" }, `Saving adds ${number(change.added)} and removes ${number(change.removed)}.`)
-        : change ? h("p", { class: "seg-quiet" }, "Saving changes nobody.") : "",
+        : change
+          ? h("p", { class: "seg-quiet" }, "Saving changes nobody.")
+          : "",
     );
     this.sentence.replaceChildren(h("p", {}, answer.sentence));
     const isLong = this.sentence.scrollHeight > this.sentence.clientHeight;
-    for (const [name, value] of [["tabindex", "0"], ["role", "region"], ["aria-label", "The rule in words"]]) {
+    for (const [name, value] of [
+      ["tabindex", "0"],
+      ["role", "region"],
+      ["aria-label", "The rule in words"],
+    ]) {
       if (isLong) this.sentence.setAttribute(name, value);
       else this.sentence.removeAttribute(name);
     }
@@ -204,10 +277,19 @@ export class Panel {
     if (place < 0) return [];
     const part = editor.root.rules[place];
     const before = place ? line(editor.root.rules[place - 1]).met : answer.people;
-    const called = part.rules ? `the group "${editor.words.said(part)}"` : `condition ${conditions(editor.root).indexOf(part) + 1}`;
+    const called = part.rules
+      ? `the group "${editor.words.said(part)}"`
+      : `condition ${conditions(editor.root).indexOf(part) + 1}`;
     const said = warning(`${called[0].toUpperCase()}${called.slice(1)} removes the last ${number(before)}.`);
     if (editor.root.rules.length > 1) {
-      said.append(" ", h("button", { type: "button", class: "seg-link", onclick: () => this.without(part, called, said) }, `Count without ${called}`));
+      said.append(
+        " ",
+        h(
+          "button",
+          { type: "button", class: "seg-link", onclick: () => this.without(part, called, said) },
+          `Count without ${called}`,
+        ),
+      );
     }
     return [said];
   }
@@ -240,8 +322,18 @@ export class Panel {
       rows.push(this.bar("with those pinned in and out", answer.count, answer.people, signed(answer.count - before)));
     }
     const more = rows.splice(rows.length > MOST_LINES + 2 ? MOST_LINES : rows.length);
-    this.funnel.replaceChildren(h("h3", {}, "How each condition narrows it"), h("ul", { class: "seg-bars" }, rows),
-      more.length ? h("details", { class: "seg-folded" }, h("summary", {}, `${more.length} more lines`), h("ul", { class: "seg-bars" }, more)) : "");
+    this.funnel.replaceChildren(
+      h("h3", {}, "How each condition narrows it"),
+      h("ul", { class: "seg-bars" }, rows),
+      more.length
+        ? h(
+            "details",
+            { class: "seg-folded" },
+            h("summary", {}, `${more.length} more lines`),
+            h("ul", { class: "seg-bars" }, more),
+          )
+        : "",
+    );
   }
 
   // The lines of a group, and how many are left behind the last; the lines of groups in it are folded away.
@@ -255,10 +347,16 @@ export class Panel {
       if (!line) continue;
       const now = kind === "none" || kind === "not all" ? line.reached - line.met : line.met;
       const word = place ? `${joiner(group)} ` : kind === "none" ? "not " : "";
-      const row = this.bar(`${word}${editor.words.said(part)}`, now, answer.people, signed(now - before), () => editor.rows.focus(part.id, "more"));
+      const row = this.bar(`${word}${editor.words.said(part)}`, now, answer.people, signed(now - before), () =>
+        editor.rows.focus(part.id, "more"),
+      );
       if (part.rules?.length) {
         const inside = h("details", { class: "seg-folded" }, h("summary", {}, `Inside ${editor.words.said(part)}`));
-        inside.addEventListener("toggle", () => inside.append(h("ul", { class: "seg-bars" }, this.funnelOf(part, answer, line.reached)[1])), { once: true });
+        inside.addEventListener(
+          "toggle",
+          () => inside.append(h("ul", { class: "seg-bars" }, this.funnelOf(part, answer, line.reached)[1])),
+          { once: true },
+        );
         row.append(inside);
       }
       rows.push(row);
@@ -271,10 +369,18 @@ export class Panel {
     const fill = h("span", { class: "seg-fill" });
     fill.style.width = `${whole ? (100 * count) / whole : 0}%`;
     const name = go ? h("button", { type: "button", class: "seg-link", onclick: go }, label) : h("span", {}, label);
-    return h("li", {},
+    return h(
+      "li",
+      {},
       h("span", { class: "seg-bar-label", dir: "auto" }, name),
-      h("span", { class: "seg-bar-number" }, number(count), difference ? h("span", { class: "seg-quiet" }, ` ${difference}`) : ""),
-      h("span", { class: "seg-bar", "aria-hidden": "true" }, fill));
+      h(
+        "span",
+        { class: "seg-bar-number" },
+        number(count),
+        difference ? h("span", { class: "seg-quiet" }, ` ${difference}`) : "",
+      ),
+      h("span", { class: "seg-bar", "aria-hidden": "true" }, fill),
+    );
   }
 
   drawPeople({ columns, people: found }) {
@@ -282,12 +388,59 @@ export class Panel {
     this.others.hidden = count <= found.length;
     if (!found.length) return [];
     const title = count <= found.length ? people(count) : `${found.length} of them`;
-    return [h("h3", {}, title), h("div", { class: "seg-scroll", tabIndex: 0, role: "region", "aria-label": title }, h("table", {},
-      h("caption", { class: "visually-hidden" }, title),
-      h("thead", {}, h("tr", {}, ["Name", ...columns].map((each) => h("th", { scope: "col" }, each)))),
-      h("tbody", {}, found.map((each) => h("tr", {},
-        h("th", { scope: "row", dir: "auto" }, h("a", { href: `${this.contacts}${each.id}/change/`, target: "_blank", rel: "noopener", title: "Opens a new tab" }, each.name, hidden(" (opens a new tab)"))),
-        each.values.map((value) => h("td", { dir: "auto" }, value || h("span", {}, h("span", { "aria-hidden": "true" }, "–"), hidden("no value")))))))))];
+    return [
+      h("h3", {}, title),
+      h(
+        "div",
+        { class: "seg-scroll", tabIndex: 0, role: "region", "aria-label": title },
+        h(
+          "table",
+          {},
+          h("caption", { class: "visually-hidden" }, title),
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              ["Name", ...columns].map((each) => h("th", { scope: "col" }, each)),
+            ),
+          ),
+          h(
+            "tbody",
+            {},
+            found.map((each) =>
+              h(
+                "tr",
+                {},
+                h(
+                  "th",
+                  { scope: "row", dir: "auto" },
+                  h(
+                    "a",
+                    {
+                      href: `${this.contacts}${each.id}/change/`,
+                      target: "_blank",
+                      rel: "noopener",
+                      title: "Opens a new tab",
+                    },
+                    each.name,
+                    hidden(" (opens a new tab)"),
+                  ),
+                ),
+                each.values.map((value) =>
+                  h(
+                    "td",
+                    { dir: "auto" },
+                    value || h("span", {}, h("span", { "aria-hidden": "true" }, "–"), hidden("no value")),
+                  ),
+                ),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ];
   }
 
   drawFacets({ bars, missing, other }) {
@@ -308,14 +461,28 @@ export class Panel {
     for (const each of this.facets.querySelectorAll(".seg-offer")) each.remove();
     for (const each of this.facets.querySelectorAll("[aria-expanded]")) each.setAttribute("aria-expanded", "false");
     if (isOffered) return;
-    const said = parts(read(rule)).map((part) => this.editor.words.said(part)).join(" and ");
-    row.append(h("div", { class: "seg-offer" },
-      h("button", { type: "button", class: "seg-small", onclick: () => this.editor.addFinished(rule) }, `Add "${said}" to the rule`)));
+    const said = parts(read(rule))
+      .map((part) => this.editor.words.said(part))
+      .join(" and ");
+    row.append(
+      h(
+        "div",
+        { class: "seg-offer" },
+        h(
+          "button",
+          { type: "button", class: "seg-small", onclick: () => this.editor.addFinished(rule) },
+          `Add "${said}" to the rule`,
+        ),
+      ),
+    );
     row.querySelector("button").setAttribute("aria-expanded", "true");
   }
 
   drawWhy(found) {
-    return [h("p", {}, h("strong", {}, found.name), ": ", found.why), found.rule ? h("ul", { class: "seg-tree" }, tree(found.rule)) : ""];
+    return [
+      h("p", {}, h("strong", {}, found.name), ": ", found.why),
+      found.rule ? h("ul", { class: "seg-tree" }, tree(found.rule)) : "",
+    ];
   }
 
   failed(error, places) {
@@ -324,7 +491,7 @@ export class Panel {
       this.count.classList.add("seg-stale");
       const what = elsewhere.length ? elsewhere.join(" ") : "There is a problem in the rule, shown at its condition.";
       if (this.note) this.note.replaceChildren(`Before your last change. ${what}`);
-      else this.count.replaceChildren(this.note = h("p", { class: "seg-warning" }, what));
+      else this.count.replaceChildren((this.note = h("p", { class: "seg-warning" }, what)));
       return;
     }
     const isOffline = error.name === "TypeError";
@@ -333,30 +500,73 @@ export class Panel {
     const from = this.editor.answer ? `Could not count just now. This is from ${this.editor.answer.at}. ` : "";
     this.count.classList.add("seg-stale");
     this.note ??= this.count.appendChild(h("p", { class: "seg-note" }));
-    this.note.replaceChildren(from, words, " ", h("button", { type: "button", class: "seg-link", onclick: () => this.ask() }, "Try again"));
+    this.note.replaceChildren(
+      from,
+      words,
+      " ",
+      h("button", { type: "button", class: "seg-link", onclick: () => this.ask() }, "Try again"),
+    );
     this.live.warn(words);
   }
 
   announce(answer) {
     window.clearTimeout(this.announcing);
     const words = `${people(answer.count)} match, ${share(answer.count, answer.people).replace("%", " percent")}.`;
-    if (this.said !== null && words !== this.said) this.announcing = window.setTimeout(() => this.live.say(words), ANNOUNCED);
+    if (this.said !== null && words !== this.said)
+      this.announcing = window.setTimeout(() => this.live.say(words), ANNOUNCED);
     this.said = words;
   }
 }
 
 const MOST_LINES = 12; // of the funnel that are shown at once
 const TELLING = ["number", "date", "boolean", "list", "text"];
-const warning = (...words) => h("p", { class: "seg-warning" }, words.flatMap((word, place) => (place ? [" ", word] : [word])));
-const fits = (property) => (property.distinct > 1 && property.distinct <= 200 ? (property.group === "Custom" ? 2 : 1) : 0);
+const warning = (...words) =>
+  h(
+    "p",
+    { class: "seg-warning" },
+    words.flatMap((word, place) => (place ? [" ", word] : [word])),
+  );
+const fits = (property) =>
+  property.distinct > 1 && property.distinct <= 200 ? (property.group === "Custom" ? 2 : 1) : 0;
 
 // Met and not met, also in words; under a denial "must not be met".
 function tree(node, denied = false) {
-  const mark = h("span", { class: node.met ? "seg-met" : "seg-unmet" }, h("span", { "aria-hidden": "true" }, node.met ? "✓" : "✗"),
-    hidden(node.met ? " met" : " not met"));
+  const mark = h(
+    "span",
+    { class: node.met ? "seg-met" : "seg-unmet" },
+    h("span", { "aria-hidden": "true" }, node.met ? "✓" : "✗"),
+    hidden(node.met ? " met" : " not met"),
+  );
   const parts = node.all ?? node.any ?? (node.not ? [node.not] : []);
   const says = node.all ? "all of" : node.any ? "any of" : node.not ? "not" : node.words;
-  const has = "stored" in node ? h("span", { class: "seg-quiet" }, ` (${node.stored === null ? "has none" : `has: ${[node.stored].flat().map((each) => (typeof each === "object" ? JSON.stringify(each) : each)).join(", ")}`})`) : "";
-  return h("li", {}, mark, ` ${says}`, denied ? h("span", { class: "seg-quiet" }, " (must not be met)") : "", has,
-    parts.length ? h("ul", {}, parts.map((part) => tree(part, Boolean(node.not)))) : "");
+  const has =
+    "stored" in node
+      ? h(
+          "span",
+          { class: "seg-quiet" },
+          ` (${
+            node.stored === null
+              ? "has none"
+              : `has: ${[node.stored]
+                  .flat()
+                  .map((each) => (typeof each === "object" ? JSON.stringify(each) : each))
+                  .join(", ")}`
+          })`,
+        )
+      : "";
+  return h(
+    "li",
+    {},
+    mark,
+    ` ${says}`,
+    denied ? h("span", { class: "seg-quiet" }, " (must not be met)") : "",
+    has,
+    parts.length
+      ? h(
+          "ul",
+          {},
+          parts.map((part) => tree(part, Boolean(node.not))),
+        )
+      : "",
+  );
 }

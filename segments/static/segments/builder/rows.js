@@ -41,36 +41,83 @@ export class Rows {
   group(node, parent, depth) {
     const { editor } = this;
     const kind = sort(node);
-    const name = parent ? `Group in ${heading(parent)}: ${editor.words.said(node)}` : `People who match ${editor.words.said(node)}`;
+    const name = parent
+      ? `Group in ${heading(parent)}: ${editor.words.said(node)}`
+      : `People who match ${editor.words.said(node)}`;
     const isOpen = this.opened.get(node.id) ?? depth <= OPEN_TO;
     const note = this.noteOf(node);
-    const head = h("div", { class: "seg-head" },
+    const head = h(
+      "div",
+      { class: "seg-head" },
       parent ? null : h("span", {}, "People who match"),
       kind === "not" ? h("strong", { class: "seg-not" }, "not") : this.heading(node, kind),
       h("span", {}, node.rules.length ? "these:" : this.emptyMeans(node)),
       parent ? note.left : null,
-      parent ? menuButton(`Actions for the group ${heading(node)}`, () => this.menu(node, [isOpen ? "Close" : "Open", () => this.toggle(node, !isOpen)]), (event) => this.keys(event, node), `${node.id}-more`) : null,
+      parent
+        ? menuButton(
+            `Actions for the group ${heading(node)}`,
+            () => this.menu(node, [isOpen ? "Close" : "Open", () => this.toggle(node, !isOpen)]),
+            (event) => this.keys(event, node),
+            `${node.id}-more`,
+          )
+        : null,
     );
-    const list = h("ol", {}, node.rules.map((part, at) => this.line(part, node, at, depth)));
-    const adding = kind === "not" ? null : h("div", { class: "seg-adding" },
-      h("button", { type: "button", class: "seg-add", id: `${node.id}-add`, onclick: () => editor.addCondition(node) }, "Add condition"),
-      h("button", { type: "button", class: "seg-add", id: `${node.id}-add-group`, onclick: () => editor.addGroup(node) }, "Add group"));
+    const list = h(
+      "ol",
+      {},
+      node.rules.map((part, at) => this.line(part, node, at, depth)),
+    );
+    const adding =
+      kind === "not"
+        ? null
+        : h(
+            "div",
+            { class: "seg-adding" },
+            h(
+              "button",
+              { type: "button", class: "seg-add", id: `${node.id}-add`, onclick: () => editor.addCondition(node) },
+              "Add condition",
+            ),
+            h(
+              "button",
+              { type: "button", class: "seg-add", id: `${node.id}-add-group`, onclick: () => editor.addGroup(node) },
+              "Add group",
+            ),
+          );
     const body = isOpen
       ? [list, adding]
-      : h("button", { type: "button", class: "seg-link", id: `${node.id}-open`, onclick: () => this.toggle(node, true) },
-          `${this.sentence(node)} Open`);
-    return h("fieldset", { class: "seg-group", "data-sort": kind, "data-id": node.id },
-      h("legend", { class: "visually-hidden" }, name), head, note.hint, note.error, body);
+      : h(
+          "button",
+          { type: "button", class: "seg-link", id: `${node.id}-open`, onclick: () => this.toggle(node, true) },
+          `${this.sentence(node)} Open`,
+        );
+    return h(
+      "fieldset",
+      { class: "seg-group", "data-sort": kind, "data-id": node.id },
+      h("legend", { class: "visually-hidden" }, name),
+      head,
+      note.hint,
+      note.error,
+      body,
+    );
   }
 
   heading(node, kind) {
     const { editor } = this;
     const choose = (event) => {
-      const [joined, denied] = { all: ["all", false], any: ["any", false], none: ["any", true], "not all": ["all", true] }[event.target.value];
+      const [joined, denied] = {
+        all: ["all", false],
+        any: ["any", false],
+        none: ["any", true],
+        "not all": ["all", true],
+      }[event.target.value];
       editor.change(node, { joiner: joined, denied }, { label: `match ${HEADINGS[event.target.value]}` });
     };
-    return h("select", { class: "seg-heading", id: `${node.id}-heading`, "aria-label": "How these are joined", onchange: choose },
-      Object.entries(HEADINGS).map(([value, words]) => h("option", { value, selected: value === kind }, words)));
+    return h(
+      "select",
+      { class: "seg-heading", id: `${node.id}-heading`, "aria-label": "How these are joined", onchange: choose },
+      Object.entries(HEADINGS).map(([value, words]) => h("option", { value, selected: value === kind }, words)),
+    );
   }
 
   emptyMeans(node) {
@@ -91,8 +138,12 @@ export class Rows {
   line(node, parent, place, depth) {
     const word = place ? joiner(parent) : "";
     const inside = node.kind === "group" ? this.group(node, parent, depth + 1) : this.row(node);
-    const line = h("li", { class: "seg-line", "data-id": node.id },
-      h("span", { class: "seg-joiner" }, word), h("div", { class: "seg-inside" }, inside));
+    const line = h(
+      "li",
+      { class: "seg-line", "data-id": node.id },
+      h("span", { class: "seg-joiner" }, word),
+      h("div", { class: "seg-inside" }, inside),
+    );
     this.dropping(line, node);
     return line;
   }
@@ -119,33 +170,80 @@ export class Rows {
     const operators = editor.words.rows(node);
     const now = editor.words.row(node)?.key ?? (node.operator ? "kept" : "");
     const property = new Combobox({
-      id: `${node.id}-property`, label: "Property", text: editor.words.label(node), placeholder: "Choose a property",
+      id: `${node.id}-property`,
+      label: "Property",
+      text: editor.words.label(node),
+      placeholder: "Choose a property",
       described: ids.described,
       options: (text) => editor.properties(text),
       choose: (option) => option.apply(node),
-      typed: (text) => editor.problem(node, text.trim() ? `There is no property ${text}. Choose one from the list.` : "Choose a property."),
+      typed: (text) =>
+        editor.problem(
+          node,
+          text.trim() ? `There is no property ${text}. Choose one from the list.` : "Choose a property.",
+        ),
     }).element;
-    const operator = node.property || node.kind === "segment"
-      ? h("select", { id: `${node.id}-operator`, class: "seg-operator", "aria-label": "Operator", onchange: (event) => editor.chooseOperator(node, event.target.value) },
-          now ? null : h("option", { value: "", selected: true }, "Choose an operator"),
-          operators.map((row) => h("option", { value: row.key, selected: row.key === now }, row.words)))
-      : null;
+    const operator =
+      node.property || node.kind === "segment"
+        ? h(
+            "select",
+            {
+              id: `${node.id}-operator`,
+              class: "seg-operator",
+              "aria-label": "Operator",
+              onchange: (event) => editor.chooseOperator(node, event.target.value),
+            },
+            now ? null : h("option", { value: "", selected: true }, "Choose an operator"),
+            operators.map((row) => h("option", { value: row.key, selected: row.key === now }, row.words)),
+          )
+        : null;
     const value = node.operator || node.kind === "segment" ? valueControl(node, editor, ids) : null;
-    const negate = () => editor.change(editor.now(node), { denied: !editor.now(node).denied }, { label: "negate", focus: "more", say: "Negated." });
-    const more = menuButton("Actions", () => this.menu(node, ["Negate", negate]), (event) => this.keys(event, node), `${node.id}-more`);
-    const handle = h("span", { class: "seg-handle", draggable: true, "aria-hidden": "true", title: "Drag to move" }, "⠿");
+    const negate = () =>
+      editor.change(
+        editor.now(node),
+        { denied: !editor.now(node).denied },
+        { label: "negate", focus: "more", say: "Negated." },
+      );
+    const more = menuButton(
+      "Actions",
+      () => this.menu(node, ["Negate", negate]),
+      (event) => this.keys(event, node),
+      `${node.id}-more`,
+    );
+    const handle = h(
+      "span",
+      { class: "seg-handle", draggable: true, "aria-hidden": "true", title: "Drag to move" },
+      "⠿",
+    );
     handle.addEventListener("dragstart", (event) => {
       event.dataTransfer.setData("text/plain", node.id);
       event.dataTransfer.effectAllowed = "move";
       this.dragged = node.id;
     });
-    const closed = h("button", { type: "button", class: "seg-closed", dir: "auto", onclick: () => this.focus(node.id, "value") });
-    const named = (field, part, words) => (field ? [h("label", { class: "seg-label", for: `${node.id}-${part}` }, words), field] : null);
-    const element = h("div", { class: "seg-row", role: "group", "data-row": node.id },
+    const closed = h("button", {
+      type: "button",
+      class: "seg-closed",
+      dir: "auto",
+      onclick: () => this.focus(node.id, "value"),
+    });
+    const named = (field, part, words) =>
+      field ? [h("label", { class: "seg-label", for: `${node.id}-${part}` }, words), field] : null;
+    const element = h(
+      "div",
+      { class: "seg-row", role: "group", "data-row": node.id },
       closed,
-      h("div", { class: "seg-fields" }, handle, named(property, "property", "Property"), named(operator, "operator", "Operator"), named(value, "value", "Value")),
+      h(
+        "div",
+        { class: "seg-fields" },
+        handle,
+        named(property, "property", "Property"),
+        named(operator, "operator", "Operator"),
+        named(value, "value", "Value"),
+      ),
       h("div", { class: "seg-side" }, note.left, more),
-      note.hint, note.error);
+      note.hint,
+      note.error,
+    );
     return { node, element, note, more, closed };
   }
 
@@ -219,7 +317,12 @@ export class Rows {
         const problem = editor.problems.get(node.id);
         note.error.replaceChildren(...(problem ? [h("strong", {}, "Error: "), problem] : []));
         this.mark(node, Boolean(problem));
-        note.hint.replaceChildren(...spaced([...this.proved(node, parent), ...(node.kind === "group" ? [] : this.hints(node, parent, line, before, denied))]));
+        note.hint.replaceChildren(
+          ...spaced([
+            ...this.proved(node, parent),
+            ...(node.kind === "group" ? [] : this.hints(node, parent, line, before, denied)),
+          ]),
+        );
         const row = this.rows.get(node.id);
         if (row) this.fold(row, node);
       }
@@ -247,7 +350,9 @@ export class Rows {
     if (unfinished && !editor.problems.has(node.id)) hints.push(`${unfinished}.`);
     const property = editor.words.properties.get(node.property);
     if (property && property.known === 0) {
-      hints.push(`Nobody has a value for ${property.label} yet${node.denied ? ", so this condition lets everyone through" : ""}.`);
+      hints.push(
+        `Nobody has a value for ${property.label} yet${node.denied ? ", so this condition lets everyone through" : ""}.`,
+      );
     }
     const { units, workspace } = editor.words.choices;
     if (included(node)) hints.push(included(node));
@@ -258,14 +363,29 @@ export class Rows {
     }
     if (line) {
       const came = before ? before.met : line.reached;
-      if (sort(parent) === "all" && came && line.met === came) hints.push(`Changes nothing: all ${number(came)} already match.`);
+      if (sort(parent) === "all" && came && line.met === came)
+        hints.push(`Changes nothing: all ${number(came)} already match.`);
       if (line.unknown && !denied && property) {
-        hints.push(h("span", {}, `Includes ${people(line.unknown)} with no ${property.label.toLowerCase()}`,
-          parent.joiner === "all" ? [" · ", this.link("Leave them out", () => editor.leaveOutUnknown(node))] : "."));
+        hints.push(
+          h(
+            "span",
+            {},
+            `Includes ${people(line.unknown)} with no ${property.label.toLowerCase()}`,
+            parent.joiner === "all" ? [" · ", this.link("Leave them out", () => editor.leaveOutUnknown(node))] : ".",
+          ),
+        );
       }
     }
     const whole = (editor.commas.get(node.id) ?? []).filter((value) => values(node.value).includes(value));
-    if (whole.length) hints.push(h("span", {}, "Split at the commas? ", this.link("Split", () => editor.splitAtCommas(node, whole))));
+    if (whole.length)
+      hints.push(
+        h(
+          "span",
+          {},
+          "Split at the commas? ",
+          this.link("Split", () => editor.splitAtCommas(node, whole)),
+        ),
+      );
     return hints;
   }
 
@@ -301,7 +421,11 @@ export class Rows {
 
   focus(id, part) {
     if (this.rows.has(id) && part !== "more") this.openCard(id);
-    const target = document.getElementById(`${id}-${part}`) ?? document.getElementById(`${id}-property`) ?? document.getElementById(`${id}-heading`) ?? document.getElementById(`${id}-more`);
+    const target =
+      document.getElementById(`${id}-${part}`) ??
+      document.getElementById(`${id}-property`) ??
+      document.getElementById(`${id}-heading`) ??
+      document.getElementById(`${id}-more`);
     target?.focus();
     // What is still to be chosen is offered at once.
     if (target?.combobox && !target.value && part === "property") target.combobox.open();

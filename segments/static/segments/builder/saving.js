@@ -14,7 +14,11 @@ export class Saving {
     this.untouched = textarea.value;
     this.summary = h("div", { class: "seg-summary", tabIndex: -1, hidden: true });
     this.unsaved = h("span", { class: "seg-unsaved" });
-    this.discard = h("button", { type: "button", class: "seg-link", hidden: true, onclick: () => this.discarded() }, "Discard");
+    this.discard = h(
+      "button",
+      { type: "button", class: "seg-link", hidden: true, onclick: () => this.discarded() },
+      "Discard",
+    );
     this.bar = form.querySelector("#saving");
     this.bar.append(this.unsaved, this.discard);
     form.before(this.summary);
@@ -22,7 +26,9 @@ export class Saving {
     const { signal } = this.ending;
     form.addEventListener("submit", (event) => this.submitted(event), { signal });
     form.addEventListener("input", () => this.show(), { signal });
-    window.addEventListener("beforeunload", (event) => this.isDirty && !this.isLeaving && event.preventDefault(), { signal });
+    window.addEventListener("beforeunload", (event) => this.isDirty && !this.isLeaving && event.preventDefault(), {
+      signal,
+    });
   }
 
   retire() {
@@ -74,7 +80,12 @@ export class Saving {
     const waiting = this.editor.waiting;
     if (waiting.length) {
       for (const { node, todo } of waiting) this.editor.problem(node, `${todo}.`);
-      this.summarise(waiting.map(({ node, place, todo }) => ({ text: `Condition ${place}: ${todo.toLowerCase()}`, go: () => this.editor.rows.focus(node.id, this.missing(node)) })));
+      this.summarise(
+        waiting.map(({ node, place, todo }) => ({
+          text: `Condition ${place}: ${todo.toLowerCase()}`,
+          go: () => this.editor.rows.focus(node.id, this.missing(node)),
+        })),
+      );
       return;
     }
     const places = new Map();
@@ -91,7 +102,13 @@ export class Saving {
     for (const [name, value] of Object.entries(more)) body.set(name, value);
     this.isSaving = true;
     try {
-      const { location } = await answer(await fetch(this.form.action || window.location.href, { method: "POST", body, headers: { Accept: "application/json" } }));
+      const { location } = await answer(
+        await fetch(this.form.action || window.location.href, {
+          method: "POST",
+          body,
+          headers: { Accept: "application/json" },
+        }),
+      );
       this.isLeaving = true;
       this.draft.drop();
       window.location.assign(location);
@@ -118,16 +135,20 @@ export class Saving {
       }
       this.told(body, places);
     } else {
-      const words = status === 401
-        ? SIGNED_OUT
-        : `${error.name === "TypeError" ? "Not connected." : error.message} Your changes are kept on this page.`;
+      const words =
+        status === 401
+          ? SIGNED_OUT
+          : `${error.name === "TypeError" ? "Not connected." : error.message} Your changes are kept on this page.`;
       this.summarise([{ text: words }], "Not saved");
       this.live.warn(words);
     }
   }
 
   told(body, places) {
-    const elsewhere = this.editor.refused(body.problems.filter((each) => each.path !== "name"), places);
+    const elsewhere = this.editor.refused(
+      body.problems.filter((each) => each.path !== "name"),
+      places,
+    );
     const lines = elsewhere.map((text) => ({ text }));
     for (const [field, messages] of Object.entries(body.errors)) {
       if (field === "rule" && body.problems.length) continue;
@@ -138,7 +159,8 @@ export class Saving {
     for (const row of this.editor.rows.rows.values()) {
       place += 1;
       const text = this.editor.problems.get(row.node.id);
-      if (text) lines.push({ text: `Condition ${place}: ${text}`, go: () => this.editor.rows.focus(row.node.id, "property") });
+      if (text)
+        lines.push({ text: `Condition ${place}: ${text}`, go: () => this.editor.rows.focus(row.node.id, "property") });
     }
     for (const [id, text] of this.editor.problems) {
       if (!this.editor.rows.rows.has(id)) lines.push({ text, go: () => this.editor.rows.focus(id, "more") });
@@ -152,7 +174,14 @@ export class Saving {
     this.summary.replaceChildren(
       h("h2", {}, title),
       lines.some((line) => line.go) ? h("p", {}, `To save this segment, change ${count}:`) : "",
-      h("ul", {}, lines.map(({ text, go }) => h("li", {}, go ? h("button", { type: "button", class: "seg-link", onclick: go }, text) : text))));
+      h(
+        "ul",
+        {},
+        lines.map(({ text, go }) =>
+          h("li", {}, go ? h("button", { type: "button", class: "seg-link", onclick: go }, text) : text),
+        ),
+      ),
+    );
     this.summary.focus();
   }
 
@@ -176,10 +205,42 @@ export class Saving {
     };
     const keep = h("button", { type: "button", class: "button default", onclick: () => done() }, question.no);
     const theirs = question.theirs
-      ? h("button", { type: "button", class: "button", onclick: () => { this.isLeaving = true; window.location.reload(); } }, question.theirs) : null;
-    const dialog = h("dialog", { class: "seg-dialog", role: "alertdialog", "aria-labelledby": title, oncancel: (event) => { event.preventDefault(); done(); } },
-      h("h2", { id: title }, question.title), question.sides.map(side), question.lines.map((line) => h("p", {}, line)), question.some.map(some),
-      h("div", { class: "seg-choices" }, keep, h("button", { type: "button", class: "button", onclick: () => done(yes) }, question.yes), theirs));
+      ? h(
+          "button",
+          {
+            type: "button",
+            class: "button",
+            onclick: () => {
+              this.isLeaving = true;
+              window.location.reload();
+            },
+          },
+          question.theirs,
+        )
+      : null;
+    const dialog = h(
+      "dialog",
+      {
+        class: "seg-dialog",
+        role: "alertdialog",
+        "aria-labelledby": title,
+        oncancel: (event) => {
+          event.preventDefault();
+          done();
+        },
+      },
+      h("h2", { id: title }, question.title),
+      question.sides.map(side),
+      question.lines.map((line) => h("p", {}, line)),
+      question.some.map(some),
+      h(
+        "div",
+        { class: "seg-choices" },
+        keep,
+        h("button", { type: "button", class: "button", onclick: () => done(yes) }, question.yes),
+        theirs,
+      ),
+    );
     document.body.append(dialog);
     dialog.showModal();
     keep.focus();
@@ -193,11 +254,14 @@ function side({ whose, says, people }) {
 }
 
 function some({ title, people }) {
-  const links = people.map(({ name, page }) => h("li", { dir: "auto" }, h("a", { href: page, target: "_blank", "aria-label": `${name} (opens a new tab)` }, name)));
+  const links = people.map(({ name, page }) =>
+    h("li", { dir: "auto" }, h("a", { href: page, target: "_blank", "aria-label": `${name} (opens a new tab)` }, name)),
+  );
   return h("details", { class: "some" }, h("summary", {}, title), h("ul", {}, links));
 }
 
 function initial(field) {
-  if (field.tagName === "SELECT") return [...field.options].find((option) => option.defaultSelected)?.value ?? field.options[0]?.value ?? "";
+  if (field.tagName === "SELECT")
+    return [...field.options].find((option) => option.defaultSelected)?.value ?? field.options[0]?.value ?? "";
   return field.defaultValue;
 }

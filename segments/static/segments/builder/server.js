@@ -29,7 +29,11 @@ export class Server {
   // `beside`: what is asked besides the questions of that sort, and aborts none of them.
   post(what, body, beside = "") {
     const headers = { "Content-Type": "application/json", "X-CSRFToken": token() };
-    return this.send(`${what}${beside}`, `${this.base}${what}/`, { method: "POST", headers, body: JSON.stringify(body) });
+    return this.send(`${what}${beside}`, `${this.base}${what}/`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+    });
   }
 
   async send(what, address, options) {
@@ -47,7 +51,8 @@ export class Server {
 export async function answer(response) {
   const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
   const body = isJson ? await response.json() : {};
-  if (response.redirected) throw new Refused(401, { message: "You are signed out. Sign in in another tab, then try again." });
+  if (response.redirected)
+    throw new Refused(401, { message: "You are signed out. Sign in in another tab, then try again." });
   if (response.status === 403) throw new Refused(403, { message: "You may not do this any more." });
   if (!isJson) throw new Refused(response.status, { message: "The server could not answer." });
   if (!response.ok) throw new Refused(response.status, body);

@@ -23,19 +23,29 @@ export class Starters {
   draw() {
     const { editor } = this;
     const [text, date] = [this.best("text"), this.best("date")];
-    this.element.replaceChildren(h("span", { id: this.title }, "Start with"),
+    this.element.replaceChildren(
+      h("span", { id: this.title }, "Start with"),
       ...(text ? [this.starter(`${text.label} is …`, () => editor.startFrom(text, "is"))] : []),
-      ...(date ? [this.starter(`${date.label} in the last 30 days`, () => editor.startFrom(date, "in_the_last", { amount: 30, unit: "days" }))] : []),
-      ...(editor.words.segments.size ? [this.starter("Copy another segment", () => this.choose())] : []));
+      ...(date
+        ? [
+            this.starter(`${date.label} in the last 30 days`, () =>
+              editor.startFrom(date, "in_the_last", { amount: 30, unit: "days" }),
+            ),
+          ]
+        : []),
+      ...(editor.words.segments.size ? [this.starter("Copy another segment", () => this.choose())] : []),
+    );
     this.element.hidden = this.element.childElementCount < 2;
   }
 
   // The one that most people have a value for, people's own properties first; of texts one with values to choose from.
   best(kind) {
-    const fits = (each) => each.kind === kind && each.known && (kind !== "text" || (each.distinct > 1 && each.distinct <= 1000));
+    const fits = (each) =>
+      each.kind === kind && each.known && (kind !== "text" || (each.distinct > 1 && each.distinct <= 1000));
     const isOwn = (each) => (each.group === "Custom" ? 1 : 0);
     const isPast = (each) => (kind === "date" && new Date(each.highest) <= Date.now() ? 1 : 0);
-    return this.editor.words.choices.properties.filter(fits)
+    return this.editor.words.choices.properties
+      .filter(fits)
       .sort((one, other) => isOwn(other) - isOwn(one) || isPast(other) - isPast(one) || other.known - one.known)[0];
   }
 
@@ -46,8 +56,11 @@ export class Starters {
   choose() {
     const { editor } = this;
     const field = new Combobox({
-      id: uid("copy"), label: "Segment to copy", placeholder: "Choose a segment",
-      options: (text) => editor.segmentsTold(text), choose: (option) => editor.copy(option),
+      id: uid("copy"),
+      label: "Segment to copy",
+      placeholder: "Choose a segment",
+      options: (text) => editor.segmentsTold(text),
+      choose: (option) => editor.copy(option),
       typed: (text) => (text.trim() ? editor.tell(`There is no segment ${text}.`) : null),
     });
     this.element.replaceChildren(h("span", { id: this.title }, "Copy"), field.element);

@@ -47,14 +47,20 @@ function tokens(node, editor, ids, kind) {
     put([...chosen, value], `add ${value}`);
   };
   const takeTyped = (text, isLeft = false) => {
-    const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
+    const lines = text
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean);
     const read = lines.map((line) => (kind === "number" ? readNumber(line) : line));
     if (read.includes(null)) {
       editor.problem(node, "Enter a number, like 1200 or 12.5.");
       return;
     }
     const fresh = read.filter((value) => !chosen.some((each) => String(each) === String(value)));
-    editor.commas.set(node.id, fresh.filter((value) => /,./.test(value)));
+    editor.commas.set(
+      node.id,
+      fresh.filter((value) => /,./.test(value)),
+    );
     if (fresh.length) put([...chosen, ...new Set(fresh)], `add ${fresh.join(", ")}`, isLeft ? null : "value");
   };
   const combobox = new Combobox({
@@ -78,38 +84,63 @@ function tokens(node, editor, ids, kind) {
     takeTyped(text);
   });
   const drawn = chosen.map((value, place) => {
-    const remove = () => put(chosen.filter((_, other) => other !== place), `remove ${value}`);
+    const remove = () =>
+      put(
+        chosen.filter((_, other) => other !== place),
+        `remove ${value}`,
+      );
     return h(
       "li",
       { class: "seg-token" },
-      h("span", { class: "seg-token-text", dir: "auto" }, typeof value === "number" && kind === "number" ? number(value) : String(value)),
-      h("button", {
-        type: "button", "aria-label": `Remove ${value}`,
-        onclick: remove,
-        onkeydown: (event) => {
-          const buttons = [...element.querySelectorAll(".seg-token button")];
-          if (event.key === "Backspace" || event.key === "Delete") remove();
-          else if (event.key === "ArrowLeft") buttons[place - 1]?.focus();
-          else if (event.key === "ArrowRight") (buttons[place + 1] ?? combobox.input).focus();
-          else return;
-          event.preventDefault();
+      h(
+        "span",
+        { class: "seg-token-text", dir: "auto" },
+        typeof value === "number" && kind === "number" ? number(value) : String(value),
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          "aria-label": `Remove ${value}`,
+          onclick: remove,
+          onkeydown: (event) => {
+            const buttons = [...element.querySelectorAll(".seg-token button")];
+            if (event.key === "Backspace" || event.key === "Delete") remove();
+            else if (event.key === "ArrowLeft") buttons[place - 1]?.focus();
+            else if (event.key === "ArrowRight") (buttons[place + 1] ?? combobox.input).focus();
+            else return;
+            event.preventDefault();
+          },
         },
-      }, "×"),
+        "×",
+      ),
     );
   });
-  const element = h("div", { class: "seg-tokens" }, drawn.length ? h("ul", { "aria-label": "Values" }, drawn) : null, combobox.element);
+  const element = h(
+    "div",
+    { class: "seg-tokens" },
+    drawn.length ? h("ul", { "aria-label": "Values" }, drawn) : null,
+    combobox.element,
+  );
   return element;
 }
 
 // --- one, or two ---------------------------------------------------------------------------------------------------
 
 function single(node, editor, ids, kind, value, label, written, id = ids.value) {
-  const put = (each, options) => editor.change(node, { value: written(each) }, { label: "change the value", ...options });
+  const put = (each, options) =>
+    editor.change(node, { value: written(each) }, { label: "change the value", ...options });
   if (kind === "date") return date(editor, value, label, put, id, ids);
   const isNumber = kind === "number";
   return h("input", {
-    id, type: "text", class: isNumber ? "seg-number" : "seg-text", "aria-label": label, "aria-describedby": ids.described,
-    inputMode: isNumber ? "decimal" : "text", autocomplete: "off", dir: "auto",
+    id,
+    type: "text",
+    class: isNumber ? "seg-number" : "seg-text",
+    "aria-label": label,
+    "aria-describedby": ids.described,
+    inputMode: isNumber ? "decimal" : "text",
+    autocomplete: "off",
+    dir: "auto",
     value: given(value) ? String(value) : "",
     oninput: (event) => {
       const text = event.target.value.trim();
@@ -133,19 +164,40 @@ function date(editor, value, label, put, id, ids) {
   const zone = h("span", { class: "seg-zone" }, editor.words.choices.workspace.zone);
   if (text && !DAY.test(text) && !MOMENT.test(text)) {
     const field = h("input", {
-      id, type: "text", class: "seg-text", value: text, "aria-label": label, "aria-describedby": ids.described,
+      id,
+      type: "text",
+      class: "seg-text",
+      value: text,
+      "aria-label": label,
+      "aria-describedby": ids.described,
       onchange: (event) => put(event.target.value.trim() || undefined),
     });
     return h("span", { class: "seg-date" }, field, zone);
   }
   const [day, time] = text.split("T");
-  const both = () => (!dayField.value ? undefined : timeField?.value ? `${dayField.value}T${timeField.value}` : dayField.value);
+  const both = () =>
+    !dayField.value ? undefined : timeField?.value ? `${dayField.value}T${timeField.value}` : dayField.value;
   const dayField = h("input", {
-    id, type: "date", value: day ?? "", "aria-label": label, "aria-describedby": ids.described,
+    id,
+    type: "date",
+    value: day ?? "",
+    "aria-label": label,
+    "aria-describedby": ids.described,
     onchange: () => put(both()),
   });
-  const timeField = time && h("input", { type: "time", id: `${id}-time`, value: time, "aria-label": `${label}, time`, onchange: () => put(both()) });
-  const add = !time && day ? h("button", { type: "button", class: "seg-link", onclick: () => put(`${day}T00:00`) }, "Add a time") : null;
+  const timeField =
+    time &&
+    h("input", {
+      type: "time",
+      id: `${id}-time`,
+      value: time,
+      "aria-label": `${label}, time`,
+      onchange: () => put(both()),
+    });
+  const add =
+    !time && day
+      ? h("button", { type: "button", class: "seg-link", onclick: () => put(`${day}T00:00`) }, "Add a time")
+      : null;
   return h("span", { class: "seg-date" }, dayField, timeField ?? null, zone, add);
 }
 
@@ -170,17 +222,38 @@ function length(node, editor, ids) {
   const put = (options) => {
     const read = amountField.value.trim() ? readNumber(amountField.value) : undefined;
     if (read === null || read < 0) editor.wrong(node, "Enter a number, like 30.");
-    else editor.change(node, { value: read === undefined ? undefined : { amount: read, unit: unitField.value } }, { label: "change the period", ...options });
+    else
+      editor.change(
+        node,
+        { value: read === undefined ? undefined : { amount: read, unit: unitField.value } },
+        { label: "change the period", ...options },
+      );
   };
   const amountField = h("input", {
-    id: ids.value, type: "text", class: "seg-number", inputMode: "decimal", value: String(amount), autocomplete: "off",
-    "aria-label": "Amount", "aria-describedby": ids.described,
-    oninput: () => put({ typing: true }), onchange: () => editor.settle(node),
+    id: ids.value,
+    type: "text",
+    class: "seg-number",
+    inputMode: "decimal",
+    value: String(amount),
+    autocomplete: "off",
+    "aria-label": "Amount",
+    "aria-describedby": ids.described,
+    oninput: () => put({ typing: true }),
+    onchange: () => editor.settle(node),
   });
   const units = Object.keys(editor.words.choices.units);
-  const unitField = h("select", { "aria-label": "Unit", id: `${ids.value}-unit`, onchange: () => put() },
-    units.map((each) => h("option", { value: each, selected: each === unit }, each)));
-  return h("span", { class: "seg-period" }, amountField, unitField, node.operator === "more_than_ago" ? h("span", {}, "ago") : null);
+  const unitField = h(
+    "select",
+    { "aria-label": "Unit", id: `${ids.value}-unit`, onchange: () => put() },
+    units.map((each) => h("option", { value: each, selected: each === unit }, each)),
+  );
+  return h(
+    "span",
+    { class: "seg-period" },
+    amountField,
+    unitField,
+    node.operator === "more_than_ago" ? h("span", {}, "ago") : null,
+  );
 }
 
 // Whether a day that is named is itself among those meant.
@@ -213,7 +286,8 @@ function segment(node, editor, ids) {
     described: ids.described,
     placeholder: "Choose a segment",
     options: (text) => editor.segmentsTold(text),
-    choose: (option) => editor.change(node, { segment: option.value }, { label: `choose ${option.label}`, focus: "value" }),
+    choose: (option) =>
+      editor.change(node, { segment: option.value }, { label: `choose ${option.label}`, focus: "value" }),
     typed: (text) => (text.trim() ? editor.problem(node, `There is no segment ${text}.`) : null),
   }).element;
 }

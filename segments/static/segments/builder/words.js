@@ -2,7 +2,10 @@
 
 import { listed, number } from "./dom.js";
 
-const YES_NO = [[true, "yes"], [false, "no"]];
+const YES_NO = [
+  [true, "yes"],
+  [false, "no"],
+];
 
 export class Words {
   constructor(choices) {
@@ -11,7 +14,9 @@ export class Words {
     this.name = choices.workspace.name;
     this.people = Math.max(0, ...choices.properties.map((each) => each.people));
     this.segments = new Map(choices.segments.map((each) => [each.id, each.name]));
-    this.operators = Object.fromEntries(Object.entries(choices.operators).map(([kind, rows]) => [kind, offered(kind, rows)]));
+    this.operators = Object.fromEntries(
+      Object.entries(choices.operators).map(([kind, rows]) => [kind, offered(kind, rows)]),
+    );
   }
 
   kind(node) {
@@ -30,14 +35,18 @@ export class Words {
     const known = kind ? this.operators[kind] : [];
     const mine = this.row(node);
     const rows = known.filter((row) => row.offered || row === mine);
-    if (!mine && node.operator) return [...rows, { key: "kept", words: `${node.denied ? "not " : ""}${node.operator}`, takes: "kept" }];
+    if (!mine && node.operator)
+      return [...rows, { key: "kept", words: `${node.denied ? "not " : ""}${node.operator}`, takes: "kept" }];
     return rows;
   }
 
   row(node) {
     if (node.kind === "segment") return SEGMENT_ROWS[node.denied ? 1 : 0];
     const known = this.operators[this.kind(node)] ?? [];
-    return known.find((row) => row.operator === node.operator && row.denied === node.denied && (!("value" in row) || row.value === node.value));
+    return known.find(
+      (row) =>
+        row.operator === node.operator && row.denied === node.denied && (!("value" in row) || row.value === node.value),
+    );
   }
 
   takes(node) {
@@ -62,7 +71,8 @@ export class Words {
   }
 
   said(node) {
-    if (node.kind === "group") return `${heading(node)} these, ${node.rules.length === 1 ? "1 condition" : `${node.rules.length} conditions`}`;
+    if (node.kind === "group")
+      return `${heading(node)} these, ${node.rules.length === 1 ? "1 condition" : `${node.rules.length} conditions`}`;
     const words = this.row(node)?.words ?? `${node.denied ? "not " : ""}${node.operator ?? ""}`;
     if (node.kind === "segment") return `${words} ${this.segments.get(node.segment) ?? node.segment ?? "…"}`;
     if (!node.property) return "Not chosen yet";
@@ -81,7 +91,9 @@ export class Words {
       if (!length) return "…";
       return `${length.amount} ${Number(length.amount) === 1 ? length.unit.replace(/s$/, "") : length.unit}`;
     }
-    const shown = values(node.value).map((each) => (typeof each === "object" ? JSON.stringify(each) : typeof each === "number" ? number(each) : String(each)));
+    const shown = values(node.value).map((each) =>
+      typeof each === "object" ? JSON.stringify(each) : typeof each === "number" ? number(each) : String(each),
+    );
     return shown.length ? listed(shown, takes === "two" || node.operator === "includes_all" ? "and" : "or") : "…";
   }
 }
@@ -96,7 +108,13 @@ function offered(kind, rows) {
     const key = `${row.denied ? "not " : ""}${row.operator}`;
     if (kind !== "boolean" || row.operator !== "is") return [{ ...row, key }];
     // The operator is the answer.
-    const answers = YES_NO.map(([value, word]) => ({ ...row, key: `${key} ${word}`, words: `${row.words} ${word}`, value, takes: "nothing" }));
+    const answers = YES_NO.map(([value, word]) => ({
+      ...row,
+      key: `${key} ${word}`,
+      words: `${row.words} ${word}`,
+      value,
+      takes: "nothing",
+    }));
     return [...answers, { ...row, key, words: `${row.words} any of`, offered: false }];
   });
 }
@@ -109,8 +127,10 @@ export function values(value) {
 }
 
 export function period(value) {
-  if (typeof value === "number" || (typeof value === "string" && value.trim() !== "")) return { amount: value, unit: "days" };
-  if (value && typeof value === "object" && given(value.amount)) return { amount: value.amount, unit: value.unit ?? "days" };
+  if (typeof value === "number" || (typeof value === "string" && value.trim() !== ""))
+    return { amount: value, unit: "days" };
+  if (value && typeof value === "object" && given(value.amount))
+    return { amount: value.amount, unit: value.unit ?? "days" };
   return null;
 }
 
