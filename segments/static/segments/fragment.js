@@ -23,7 +23,8 @@ export function asking({ shown, state, pause, words, request, drawn }) {
 
   async function ask() {
     stop();
-    const { signal } = (running = new AbortController());
+    running = new AbortController();
+    const { signal } = running;
     const slow = window.setTimeout(() => (state.textContent = words.slow), SLOW);
     try {
       const [address, options] = request();

@@ -31,7 +31,7 @@ function pager() {
   current = Math.min(current, people.length - 1);
   const which = h("span", { role: "status" });
   const show = () => {
-    people.forEach((person, place) => (person.hidden = place !== current));
+    for (const [place, person] of people.entries()) person.hidden = place !== current;
     which.textContent = `${current + 1} of ${people.length}`;
   };
   const turn = (step) => () => {

@@ -23,7 +23,10 @@ export class Panel {
 
   build() {
     const title = uid("panel");
-    const part = (name) => (this[name] = h("div", { class: `seg-part seg-${name}` }));
+    const part = (name) => {
+      this[name] = h("div", { class: `seg-part seg-${name}` });
+      return this[name];
+    };
     this.facet = h("select", { "aria-label": "Look inside by", onchange: () => this.askFacets() });
     this.drawFacetChoices();
     this.who = h("input", {
@@ -44,7 +47,7 @@ export class Panel {
       event.preventDefault();
       this.askWhy();
     });
-    const details = (this.details = h(
+    this.details = h(
       "div",
       { class: "seg-details", id: uid("details"), hidden: true },
       part("sentence"),
@@ -54,7 +57,7 @@ export class Panel {
       asking,
       part("why"),
       h("div", { class: "seg-part" }, h("h3", {}, "Look inside by ", this.facet), part("facets")),
-    ));
+    );
     this.others.append(
       h(
         "button",
@@ -75,7 +78,7 @@ export class Panel {
         type: "button",
         class: "seg-link seg-opener",
         "aria-expanded": "false",
-        "aria-controls": details.id,
+        "aria-controls": this.details.id,
         onclick: () => {
           const isOpen = this.element.classList.toggle("seg-is-open");
           this.opener.setAttribute("aria-expanded", String(isOpen));
@@ -89,7 +92,7 @@ export class Panel {
       { class: "seg-panel", "aria-labelledby": title },
       h("h2", { id: title }, "Who matches"),
       h("div", { class: "seg-strip" }, part("count"), this.opener),
-      details,
+      this.details,
     );
   }
 
@@ -491,7 +494,10 @@ export class Panel {
       this.count.classList.add("seg-stale");
       const what = elsewhere.length ? elsewhere.join(" ") : "There is a problem in the rule, shown at its condition.";
       if (this.note) this.note.replaceChildren(`Before your last change. ${what}`);
-      else this.count.replaceChildren((this.note = h("p", { class: "seg-warning" }, what)));
+      else {
+        this.note = h("p", { class: "seg-warning" }, what);
+        this.count.replaceChildren(this.note);
+      }
       return;
     }
     const isOffline = error.name === "TypeError";

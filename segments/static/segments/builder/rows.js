@@ -5,7 +5,7 @@ import { Combobox } from "./combobox.js";
 import { about, h, number, people } from "./dom.js";
 import { menuButton } from "./menu.js";
 import { included, resolved, valueControl } from "./values.js";
-import { heading, HEADINGS, joiner, sort, values } from "./words.js";
+import { HEADINGS, heading, joiner, sort, values } from "./words.js";
 
 const LARGE = 60; // conditions; of more, those out of sight are laid out when they come into it
 const OPEN_TO = 4; // groups deeper than this start as their sentence
