@@ -1,13 +1,17 @@
-// The rule being edited: what can be done to it, what is known about it, and what is offered to choose from.
+// The rule being edited: what can be done to it, and what is known about it.
 
+import { byNode, placed } from "./answers.js";
+import { ofOperator, ofProperty, ofSegment, ofValue } from "./choosing.js";
 import { Combobox } from "./combobox.js";
 import { number, people } from "./dom.js";
+import { Offers } from "./offers.js";
 import { Rows } from "./rows.js";
 import * as tree from "./tree.js";
-import { heading, sort, values } from "./words.js";
+import { splitAtCommas } from "./typed.js";
+import { heading, sort } from "./words.js";
 
 export class Editor {
-  // `changed({typing})` is called after every change of the rule.
+  // `changed({typing})` is called after every change of the rule; it promises when that is counted.
   constructor({ json, segment, words, server, live, element, notice, changed }) {
     Object.assign(this, { segment, words, server, live, notice, changed });
     const isNew = json === null && !segment;
@@ -15,10 +19,11 @@ export class Editor {
     this.problems = new Map(); // by node: what is wrong with a condition that is left complete
     this.halves = new Map(); // by node: what was typed that is no value yet
     this.commas = new Map(); // by node: values typed with commas, which may be meant to be several
-    this.lines = new Map();
-    this.proofs = new Map();
+    this.lines = new Map(); // by node: how many it narrows to
+    this.proofs = new Map(); // by node: what its logic says
     this.answer = null;
     this.isFresh = false;
+    this.offers = new Offers(this);
     this.rows = new Rows(this, element);
   }
 
@@ -59,7 +64,7 @@ export class Editor {
   // --- changing ----------------------------------------------------------------------------------------------------
 
   apply(root, label, id, { typing = false, focus = null, say = "" } = {}) {
-    if (root === this.root) return;
+    if (root === this.root) return null;
     this.history.apply(root, label, id, typing ? id : null);
     this.notice.textContent = "";
     this.halves.delete(id);
@@ -73,7 +78,7 @@ export class Editor {
     }
     if (focus) this.rows.focus(id, focus);
     if (say) this.live.say(say);
-    this.changed({ typing });
+    return this.changed({ typing });
   }
 
   change(node, change, { label = "change a condition", ...how } = {}) {
@@ -102,59 +107,24 @@ export class Editor {
   }
 
   chooseProperty(node, property) {
-    const held = this.now(node);
-    const kind = property.kind;
-    const rows = this.words.operators[kind];
-    const fits =
-      held.kind === "condition" &&
-      rows.find((row) => row.offered && row.operator === held.operator && row.denied === held.denied);
-    const first = rows.find((row) => row.offered);
-    const row = fits || first;
-    const sameKind = this.words.kind(held) === kind;
-    const change = {
-      kind: "condition",
-      segment: undefined,
-      property: property.reference,
-      operator: row.operator,
-      denied: row.denied,
-      value: "value" in row ? row.value : fits && sameKind ? held.value : undefined,
-    };
-    const part = row.takes === "nothing" ? "operator" : "value";
-    this.change(node, change, { label: `choose ${property.label}`, focus: part });
+    const { change, isDone } = ofProperty(this.words, this.now(node), property);
+    this.change(node, change, { label: `choose ${property.label}`, focus: isDone ? "operator" : "value" });
   }
 
   chooseValueOf(node, property, value) {
-    const operator = property.kind === "list" ? "includes" : "is";
-    this.change(
-      node,
-      { kind: "condition", segment: undefined, property: property.reference, operator, denied: false, value },
-      { label: `choose ${property.label} is ${value}`, focus: "value" },
-    );
+    this.change(node, ofValue(property, value), { label: `choose ${property.label} is ${value}`, focus: "value" });
   }
 
   chooseSegment(node, id = "") {
-    this.change(
-      node,
-      { kind: "segment", segment: id, denied: false, property: undefined, operator: undefined, value: undefined },
-      { label: "choose being in a segment", focus: "value" },
-    );
+    this.change(node, ofSegment(id), { label: "choose being in a segment", focus: "value" });
   }
 
   chooseOperator(node, key) {
     const held = this.now(node);
     const row = this.words.rows(held).find((each) => each.key === key);
     if (!row || row.key === "kept") return;
-    if (held.kind === "segment") {
-      this.change(node, { denied: row.denied }, { label: row.words });
-      return;
-    }
-    const before = this.words.takes(held);
-    let value = before === row.takes ? held.value : undefined;
-    if ("value" in row) value = row.value;
-    else if (before === "nothing") value = undefined;
-    else if (before === "some" && row.takes === "one") value = values(held.value)[0];
-    else if (before === "one" && row.takes === "some") value = held.value;
-    this.change(node, { operator: row.operator, denied: row.denied, value }, { label: `choose ${row.words}` });
+    const label = held.kind === "segment" ? row.words : `choose ${row.words}`;
+    this.change(node, ofOperator(this.words, held, row), { label });
   }
 
   atMost() {
@@ -204,38 +174,8 @@ export class Editor {
   }
 
   splitAtCommas(node, whole) {
-    const kept = values(this.now(node).value).flatMap((value) =>
-      whole.includes(value)
-        ? value
-            .split(",")
-            .map((part) => part.trim())
-            .filter(Boolean)
-        : [value],
-    );
-    this.change(node, { value: [...new Set(kept)] }, { label: "split at the commas", focus: "value" });
-  }
-
-  startFrom(property, operator, value) {
-    const [node] = tree.conditions(this.root);
-    if (operator === "is") {
-      this.chooseProperty(node, property);
-      document.activeElement.combobox?.open();
-    } else
-      this.change(
-        node,
-        { property: property.reference, operator, value },
-        { label: `choose ${property.label}`, focus: "value" },
-      );
-  }
-
-  async copy({ value, label }) {
-    try {
-      const { rule } = await this.server.get("copy", { segment: value });
-      this.replace(rule, `copy ${label}`);
-      this.live.say(`Copied the rule of ${label}.`);
-    } catch (error) {
-      this.tell(error.problems?.map((each) => `${label}: ${each.message}.`).join(" ") || error.message);
-    }
+    const value = splitAtCommas(this.now(node).value, whole);
+    this.change(node, { value }, { label: "split at the commas", focus: "value" });
   }
 
   leaveOutUnknown(node) {
@@ -287,8 +227,7 @@ export class Editor {
       return;
     }
     const before = this.answer?.count;
-    this.apply(tree.takenOut(this.root, node.id), "take out of the group", node.id, { focus: "more" });
-    await this.counted;
+    await this.apply(tree.takenOut(this.root, node.id), "take out of the group", node.id, { focus: "more" });
     const after = this.answer?.count;
     if (this.isFresh && before !== undefined && before !== after)
       this.tell(`Taken out of the group: ${number(before)} → ${people(after)}.`);
@@ -337,160 +276,14 @@ export class Editor {
 
   // --- knowing -----------------------------------------------------------------------------------------------------
 
-  known(answer, places) {
-    const byPlace = new Map([...places].map(([id, at]) => [at, id]));
-    this.answer = answer;
-    this.lines = new Map();
-    for (const line of answer.lines) if (byPlace.has(line.at)) this.lines.set(byPlace.get(line.at), line);
-    this.proofs = new Map(
-      answer.proofs.filter((each) => byPlace.has(each.at)).map((each) => [byPlace.get(each.at), each]),
-    );
-    this.isFresh = true;
-    this.rows.annotate();
-  }
-
-  // Each of the server's problems at the condition that it concerns; those that concern none are given back.
-  refused(problems, places) {
-    const elsewhere = [];
-    this.problems.clear();
-    for (const problem of problems) {
-      const found = [...places].filter(
-        ([, at]) => problem.path === at || problem.path.startsWith(`${at}.`) || problem.path.startsWith(`${at}[`),
-      );
-      const [id] = found.sort((one, other) => other[1].length - one[1].length)[0] ?? [];
-      const text = `${problem.message[0].toUpperCase()}${problem.message.slice(1)}.`.replace("..", ".");
-      if (id && tree.find(this.root, id)) this.problems.set(id, text);
-      else elsewhere.push(text);
-    }
-    this.isFresh = false;
+  // What the server said of the rule that was written with these places: an answer, or what is wrong with it. Gives
+  // back the problems that concern none of its conditions and groups.
+  answered(places, { answer = null, problems = [] }) {
+    const { at, elsewhere } = placed(problems, places, (id) => tree.find(this.root, id));
+    this.problems = at;
+    if (answer) Object.assign(this, { answer, ...byNode(answer, places) });
+    this.isFresh = Boolean(answer);
     this.rows.annotate();
     return elsewhere;
-  }
-
-  // --- offering ----------------------------------------------------------------------------------------------------
-
-  async properties(text) {
-    const wanted = text.trim().toLowerCase();
-    const matches = (each) =>
-      !wanted || each.label.toLowerCase().includes(wanted) || each.reference.toLowerCase().includes(wanted);
-    const first = (each) => (each.label.toLowerCase().startsWith(wanted) ? 0 : 1);
-    const found = this.words.choices.properties
-      .filter(matches)
-      .sort(
-        (one, other) =>
-          (wanted ? first(one) - first(other) : 0) || other.known - one.known || one.label.localeCompare(other.label),
-      );
-    const order = ["Custom", "Basics", "Tags"];
-    if (!wanted) found.sort((one, other) => order.indexOf(one.group) - order.indexOf(other.group));
-    const options = found.slice(0, 60).map((each) => ({
-      group: wanted ? "Properties" : each.group,
-      label: each.label,
-      detail: this.about(each),
-      apply: (node) => this.chooseProperty(node, each),
-    }));
-    if (wanted.length > 1) options.push(...(await this.byValue(text)));
-    const segments = this.segments(text)
-      .slice(0, 10)
-      .map((each) => ({
-        ...each,
-        group: "Segments",
-        label: `In ${each.label}`,
-        apply: (node) => this.chooseSegment(node, each.value),
-      }));
-    if (wanted && segments.length) options.push(...segments);
-    else if (!wanted && this.words.segments.size) {
-      options.push({
-        group: "Segments",
-        label: "Segment",
-        detail: "being in another one",
-        apply: (node) => this.chooseSegment(node),
-      });
-    }
-    return options.length ? options : [{ label: `Nothing is called "${text}"`, unavailable: true }];
-  }
-
-  about(property) {
-    if (property.people === null) {
-      return property.kind; // nobody has counted yet
-    }
-    const filled = property.people ? Math.round((100 * property.known) / property.people) : 0;
-    return `${property.kind}, ${property.known && !filled ? "<1" : filled}% have it`;
-  }
-
-  async byValue(text) {
-    const { found } = await this.server.get("suggest", { text });
-    return found.flatMap(({ reference, values: held }) => {
-      const property = this.words.properties.get(reference);
-      if (!property || !["text", "list"].includes(property.kind)) return [];
-      return held.map((value) => ({
-        group: "Values",
-        label: `${property.label} ${property.kind === "list" ? "includes" : "is"} "${value}"`,
-        apply: (node) => this.chooseValueOf(node, property, value),
-      }));
-    });
-  }
-
-  async values(node, text, chosen) {
-    const property = this.words.properties.get(node.property);
-    const { values: found, distinct } = await this.server.get("values", { property: node.property, text });
-    const isChosen = (value) => chosen.some((each) => String(each).toLowerCase() === String(value).toLowerCase());
-    const offered = found.filter((each) => !isChosen(each.value));
-    const options = offered.map((each) => ({
-      group: "Values",
-      value: each.value,
-      label: String(each.value),
-      detail: number(each.count),
-    }));
-    for (const value of property?.options ?? []) {
-      const listed = found.some((each) => String(each.value) === String(value)) || isChosen(value);
-      if (!listed && String(value).toLowerCase().includes(text.trim().toLowerCase()))
-        options.push({ group: "Values", value, label: String(value), detail: "0" });
-    }
-    if (distinct > found.length && options.length) {
-      options.push({
-        group: "Values",
-        label: `and ${number(distinct - found.length)} more: type ${text.trim() ? "more " : ""}to find them`,
-        unavailable: true,
-      });
-    }
-    const exact = found.some((each) => String(each.value).toLowerCase() === text.trim().toLowerCase());
-    if (text.trim() && !exact && property?.kind !== "number" && !isChosen(text.trim())) {
-      const hasPart = ["contains", "starts_with", "ends_with"].includes(node.operator);
-      options.push({
-        group: "As typed",
-        value: text.trim(),
-        label: `Use "${text.trim()}"`,
-        detail: hasPart ? "" : "nobody has this yet",
-        text: text.trim(),
-      });
-    }
-    return options;
-  }
-
-  segments(text) {
-    const wanted = text.trim().toLowerCase();
-    return this.words.choices.segments
-      .filter((each) => each.id !== this.segment && each.name.toLowerCase().includes(wanted))
-      .slice(0, 50)
-      .map((each) => ({
-        label: each.name,
-        value: each.id,
-        unavailable: Boolean(each.circle),
-        detail: each.circle,
-      }));
-  }
-
-  // The first ones with how many are in each, and its rule in words.
-  async segmentsTold(text) {
-    const options = this.segments(text);
-    const first = options.filter((each) => !each.unavailable).slice(0, 10);
-    const { told } = await this.server.get(
-      "told",
-      first.map((each) => ["id", each.value]),
-    );
-    return options.map((each) => {
-      const { count, words } = told[each.value] ?? {};
-      return { ...each, detail: each.detail || (Number.isInteger(count) ? people(count) : ""), words };
-    });
   }
 }

@@ -73,7 +73,7 @@ async function start(workspace) {
     starters.show();
     if (!editor.waiting.length) saving.settled();
     saving.show();
-    panel.changed(how);
+    return panel.changed(how);
   }
 
   const main = h(

@@ -2,23 +2,26 @@
 // stays on whatever has the same id.
 
 import { Combobox } from "./combobox.js";
-import { about, h, number, people } from "./dom.js";
+import { h } from "./dom.js";
 import { menuButton } from "./menu.js";
-import { included, resolved, valueControl } from "./values.js";
-import { HEADINGS, heading, joiner, sort, values } from "./words.js";
+import { Notes } from "./notes.js";
+import { conditions } from "./tree.js";
+import { valueControl } from "./values.js";
+import { HEADINGS, heading, joiner, sort } from "./words.js";
 
 const LARGE = 60; // conditions; of more, those out of sight are laid out when they come into it
 const OPEN_TO = 4; // groups deeper than this start as their sentence
 
 export class Rows {
   constructor(editor, element) {
-    Object.assign(this, { editor, element, rows: new Map(), notes: new Map(), opened: new Map(), card: null });
+    Object.assign(this, { editor, element, rows: new Map(), opened: new Map(), card: null });
+    this.notes = new Notes(editor);
   }
 
   draw() {
     const focused = document.activeElement?.id;
     const held = this.element.contains(document.activeElement);
-    this.notes = new Map();
+    this.notes.clear();
     const kept = this.rows;
     this.rows = new Map();
     this.kept = kept;
@@ -28,6 +31,12 @@ export class Rows {
     this.element.replaceChildren(this.group(this.editor.root, null, 0));
     if (held && focused) document.getElementById(focused)?.focus({ preventScroll: true });
     this.annotate();
+  }
+
+  // Numbers, hints and errors, without touching any field.
+  annotate() {
+    this.notes.draw();
+    this.foldAll();
   }
 
   // After typing the node is another one, and its row is still right.
@@ -45,7 +54,7 @@ export class Rows {
       ? `Group in ${heading(parent)}: ${editor.words.said(node)}`
       : `People who match ${editor.words.said(node)}`;
     const isOpen = this.opened.get(node.id) ?? depth <= OPEN_TO;
-    const note = this.noteOf(node);
+    const note = this.notes.of(node);
     const head = h(
       "div",
       { class: "seg-head" },
@@ -157,7 +166,7 @@ export class Rows {
     const kept = this.kept.get(node.id);
     const row = kept && kept.node === node ? kept : this.drawn(node);
     this.rows.set(node.id, row);
-    this.notes.set(node.id, row.note);
+    this.notes.keep(node, row.note);
     row.element.setAttribute("aria-label", name);
     row.more.setAttribute("aria-label", `Actions for condition ${this.count}`);
     return row.element;
@@ -165,7 +174,7 @@ export class Rows {
 
   drawn(node) {
     const { editor } = this;
-    const note = this.noteOf(node);
+    const note = this.notes.of(node);
     const ids = { value: `${node.id}-value`, described: `${note.hint.id} ${note.error.id}` };
     const operators = editor.words.rows(node);
     const now = editor.words.row(node)?.key ?? (node.operator ? "kept" : "");
@@ -175,7 +184,7 @@ export class Rows {
       text: editor.words.label(node),
       placeholder: "Choose a property",
       described: ids.described,
-      options: (text) => editor.properties(text),
+      options: (text) => editor.offers.properties(text),
       choose: (option) => option.apply(node),
       typed: (text) =>
         editor.problem(
@@ -294,117 +303,7 @@ export class Rows {
     });
   }
 
-  // --- what is said beside them --------------------------------------------------------------------------------------
-
-  noteOf(node) {
-    const note = {
-      left: h("span", { class: "seg-left" }),
-      hint: h("p", { class: "seg-hint", id: `${node.id}-hint` }),
-      error: h("p", { class: "seg-error", id: `${node.id}-error` }),
-    };
-    this.notes.set(node.id, note);
-    return note;
-  }
-
-  // Numbers, hints and errors, without touching any field.
-  annotate() {
-    const { editor } = this;
-    const walk = (node, parent, before, denied) => {
-      const note = this.notes.get(node.id);
-      const line = editor.answer && editor.isFresh ? editor.lines.get(node.id) : null;
-      if (note) {
-        note.left.textContent = parent && line ? left(parent, line, before) : "";
-        const problem = editor.problems.get(node.id);
-        note.error.replaceChildren(...(problem ? [h("strong", {}, "Error: "), problem] : []));
-        this.mark(node, Boolean(problem));
-        note.hint.replaceChildren(
-          ...spaced([
-            ...this.proved(node, parent),
-            ...(node.kind === "group" ? [] : this.hints(node, parent, line, before, denied)),
-          ]),
-        );
-        const row = this.rows.get(node.id);
-        if (row) this.fold(row, node);
-      }
-      let above = null;
-      for (const part of node.rules ?? []) {
-        walk(part, node, above, denied || node.denied || node.joiner === "not");
-        above = editor.lines.get(part.id) ?? null;
-      }
-    };
-    walk(editor.root, null, null, false);
-  }
-
-  mark(node, wrong) {
-    for (const part of ["property", "operator", "value", "value-to"]) {
-      const field = document.getElementById(`${node.id}-${part}`);
-      if (wrong) field?.setAttribute("aria-invalid", "true");
-      else field?.removeAttribute("aria-invalid");
-    }
-  }
-
-  hints(node, parent, line, before, denied) {
-    const { editor } = this;
-    const hints = [];
-    const unfinished = editor.unfinished(node);
-    if (unfinished && !editor.problems.has(node.id)) hints.push(`${unfinished}.`);
-    const property = editor.words.properties.get(node.property);
-    if (property && property.known === 0) {
-      hints.push(
-        `Nobody has a value for ${property.label} yet${node.denied ? ", so this condition lets everyone through" : ""}.`,
-      );
-    }
-    const { units, workspace } = editor.words.choices;
-    if (included(node)) hints.push(included(node));
-    const moves = resolved(node, units, workspace.zone);
-    if (moves) hints.push(`${moves[0].toUpperCase()}${moves.slice(1)}.`);
-    if (property?.kind === "number" && property.lowest !== null && editor.words.takes(node) !== "nothing") {
-      hints.push(`From ${about(property.lowest)} to ${about(property.highest)}.`);
-    }
-    if (line) {
-      const came = before ? before.met : line.reached;
-      if (sort(parent) === "all" && came && line.met === came)
-        hints.push(`Changes nothing: all ${number(came)} already match.`);
-      if (line.unknown && !denied && property) {
-        hints.push(
-          h(
-            "span",
-            {},
-            `Includes ${people(line.unknown)} with no ${property.label.toLowerCase()}`,
-            parent.joiner === "all" ? [" · ", this.link("Leave them out", () => editor.leaveOutUnknown(node))] : ".",
-          ),
-        );
-      }
-    }
-    const whole = (editor.commas.get(node.id) ?? []).filter((value) => values(node.value).includes(value));
-    if (whole.length)
-      hints.push(
-        h(
-          "span",
-          {},
-          "Split at the commas? ",
-          this.link("Split", () => editor.splitAtCommas(node, whole)),
-        ),
-      );
-    return hints;
-  }
-
-  link(text, onclick) {
-    return h("button", { type: "button", class: "seg-link", onclick }, text);
-  }
-
-  // What its logic says of a group or condition inside the rule; of the rule itself the panel says it.
-  proved(node, parent) {
-    const { editor } = this;
-    const proof = parent && editor.isFresh && editor.proofs.get(node.id);
-    return proof ? this.proof(node, proof) : [];
-  }
-
-  proof(node, { words, other }) {
-    if (!other || !node.rules) return [words];
-    const otherwise = heading({ ...node, joiner: { all: "any", any: "all" }[node.joiner] });
-    return [words, this.link(`Use ${otherwise} instead`, () => this.editor.joinOtherwise(this.editor.now(node)))];
-  }
+  // --- folding and focus --------------------------------------------------------------------------------------------
 
   // Where there is no room, a finished row is its own sentence, and the one that is being edited shows its fields.
   fold(row, node) {
@@ -414,9 +313,16 @@ export class Rows {
     row.closed.textContent = editor.words.said(node);
   }
 
+  foldAll() {
+    for (const node of conditions(this.editor.root)) {
+      const row = this.rows.get(node.id);
+      if (row) this.fold(row, node);
+    }
+  }
+
   openCard(id) {
     this.card = id;
-    for (const row of this.rows.values()) this.fold(row, this.editor.now(row.node));
+    this.foldAll();
   }
 
   focus(id, part) {
@@ -431,15 +337,4 @@ export class Rows {
     if (target?.combobox && !target.value && part === "property") target.combobox.open();
     return Boolean(target);
   }
-}
-
-const spaced = (hints) => hints.flatMap((hint, place) => (place ? [" ", hint] : [hint]));
-
-function left(parent, line, before) {
-  const met = before ? before.met : parent.joiner === "any" ? 0 : line.reached;
-  const kind = sort(parent);
-  if (kind === "all") return `${number(line.met)} left`;
-  if (kind === "any") return `adds ${number(line.met - met)}`;
-  if (kind === "none") return `${number(line.reached - line.met)} left`;
-  return `${number(line.met)} meet ${before ? "these" : "this"}`;
 }

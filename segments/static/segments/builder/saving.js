@@ -145,10 +145,8 @@ export class Saving {
   }
 
   told(body, places) {
-    const elsewhere = this.editor.refused(
-      body.problems.filter((each) => each.path !== "name"),
-      places,
-    );
+    const problems = body.problems.filter((each) => each.path !== "name");
+    const elsewhere = this.editor.answered(places, { problems });
     const lines = elsewhere.map((text) => ({ text }));
     for (const [field, messages] of Object.entries(body.errors)) {
       if (field === "rule" && body.problems.length) continue;

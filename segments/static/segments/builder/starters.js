@@ -2,6 +2,7 @@
 
 import { Combobox } from "./combobox.js";
 import { h, uid } from "./dom.js";
+import { conditions } from "./tree.js";
 
 export class Starters {
   constructor(editor) {
@@ -25,14 +26,8 @@ export class Starters {
     const [text, date] = [this.best("text"), this.best("date")];
     this.element.replaceChildren(
       h("span", { id: this.title }, "Start with"),
-      ...(text ? [this.starter(`${text.label} is …`, () => editor.startFrom(text, "is"))] : []),
-      ...(date
-        ? [
-            this.starter(`${date.label} in the last 30 days`, () =>
-              editor.startFrom(date, "in_the_last", { amount: 30, unit: "days" }),
-            ),
-          ]
-        : []),
+      ...(text ? [this.starter(`${text.label} is …`, () => this.isOneOf(text))] : []),
+      ...(date ? [this.starter(`${date.label} in the last 30 days`, () => this.isLately(date))] : []),
       ...(editor.words.segments.size ? [this.starter("Copy another segment", () => this.choose())] : []),
     );
     this.element.hidden = this.element.childElementCount < 2;
@@ -53,18 +48,44 @@ export class Starters {
     return h("button", { type: "button", class: "seg-small", onclick }, words);
   }
 
+  // The only condition that there is yet.
+  get blank() {
+    return conditions(this.editor.root)[0];
+  }
+
+  isOneOf(text) {
+    this.editor.chooseProperty(this.blank, text);
+    document.activeElement.combobox?.open();
+  }
+
+  isLately(date) {
+    const change = { property: date.reference, operator: "in_the_last", value: { amount: 30, unit: "days" } };
+    this.editor.change(this.blank, change, { label: `choose ${date.label}`, focus: "value" });
+  }
+
   choose() {
     const { editor } = this;
     const field = new Combobox({
       id: uid("copy"),
       label: "Segment to copy",
       placeholder: "Choose a segment",
-      options: (text) => editor.segmentsTold(text),
-      choose: (option) => editor.copy(option),
+      options: (text) => editor.offers.segmentsTold(text),
+      choose: (option) => this.copy(option),
       typed: (text) => (text.trim() ? editor.tell(`There is no segment ${text}.`) : null),
     });
     this.element.replaceChildren(h("span", { id: this.title }, "Copy"), field.element);
     field.input.focus();
     field.open();
+  }
+
+  async copy({ value, label }) {
+    const { editor } = this;
+    try {
+      const { rule } = await editor.server.get("copy", { segment: value });
+      editor.replace(rule, `copy ${label}`);
+      editor.live.say(`Copied the rule of ${label}.`);
+    } catch (error) {
+      editor.tell(error.problems?.map((each) => `${label}: ${each.message}.`).join(" ") || error.message);
+    }
   }
 }

@@ -2,7 +2,8 @@
 
 import { Combobox } from "./combobox.js";
 import { h, number } from "./dom.js";
-import { given, period, readNumber, values } from "./words.js";
+import { DAY, MOMENT } from "./moments.js";
+import { given, others, period, readLines, readNumber, values } from "./typed.js";
 
 // `editor`: words, server, change(node, value, {typing}), announce. Gives an element; its first control gets focus.
 export function valueControl(node, editor, ids) {
@@ -40,35 +41,31 @@ function tokens(node, editor, ids, kind) {
   const put = (list, label, focus = "value") => editor.change(node, { value: written(list) }, { label, focus });
 
   const add = (value) => {
-    if (chosen.some((each) => String(each) === String(value))) {
+    if (!others([value], chosen).length) {
       combobox.input.value = combobox.text = "";
       return;
     }
     put([...chosen, value], `add ${value}`);
   };
   const takeTyped = (text, isLeft = false) => {
-    const lines = text
-      .split("\n")
-      .map((line) => line.trim())
-      .filter(Boolean);
-    const read = lines.map((line) => (kind === "number" ? readNumber(line) : line));
+    const read = readLines(text, kind);
     if (read.includes(null)) {
       editor.problem(node, "Enter a number, like 1200 or 12.5.");
       return;
     }
-    const fresh = read.filter((value) => !chosen.some((each) => String(each) === String(value)));
+    const fresh = others(read, chosen);
     editor.commas.set(
       node.id,
       fresh.filter((value) => /,./.test(value)),
     );
-    if (fresh.length) put([...chosen, ...new Set(fresh)], `add ${fresh.join(", ")}`, isLeft ? null : "value");
+    if (fresh.length) put([...chosen, ...fresh], `add ${fresh.join(", ")}`, isLeft ? null : "value");
   };
   const combobox = new Combobox({
     id: ids.value,
     label: "Value",
     described: ids.described,
     placeholder: chosen.length ? "" : "Choose or type",
-    options: (text) => editor.values(node, text, chosen),
+    options: (text) => editor.offers.values(node, text, chosen),
     choose: (option) => add(option.value),
     typed: takeTyped,
     key: (event) => {
@@ -155,9 +152,6 @@ function single(node, editor, ids, kind, value, label, written, id = ids.value) 
     },
   });
 }
-
-const DAY = /^\d{4}-\d\d-\d\d$/;
-const MOMENT = /^\d{4}-\d\d-\d\dT\d\d:\d\d$/;
 
 function date(editor, value, label, put, id, ids) {
   const text = given(value) ? String(value) : "";
@@ -256,27 +250,6 @@ function length(node, editor, ids) {
   );
 }
 
-// Whether a day that is named is itself among those meant.
-export function included(node) {
-  if (node.denied || !DAY.test(values(node.value)[0])) return "";
-  if (["before", "after"].includes(node.operator)) return "That day is not included.";
-  return ["at_or_before", "at_or_after"].includes(node.operator) ? "That day is included." : "";
-}
-
-// When a period begins or ends, as it stands now.
-export function resolved(node, units, zone) {
-  const given = node.operator && period(node.value);
-  const amount = given && Number(given.amount);
-  if (!given || !Number.isFinite(amount) || !(given.unit in units)) return "";
-  const forward = node.operator === "in_the_next";
-  const moment = new Date(Date.now() + (forward ? 1 : -1) * amount * units[given.unit]);
-  if (Number.isNaN(moment.getTime())) return "";
-  const parts = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZone: zone };
-  const shown = new Intl.DateTimeFormat("en-GB", parts).format(moment);
-  const word = { in_the_last: "since", in_the_next: "until", more_than_ago: "before" }[node.operator];
-  return word ? `${word} ${shown}, moves with the clock` : "";
-}
-
 function segment(node, editor, ids) {
   const name = editor.words.segments.get(node.segment) ?? node.segment ?? "";
   return new Combobox({
@@ -285,7 +258,7 @@ function segment(node, editor, ids) {
     text: name,
     described: ids.described,
     placeholder: "Choose a segment",
-    options: (text) => editor.segmentsTold(text),
+    options: (text) => editor.offers.segmentsTold(text),
     choose: (option) =>
       editor.change(node, { segment: option.value }, { label: `choose ${option.label}`, focus: "value" }),
     typed: (text) => (text.trim() ? editor.problem(node, `There is no segment ${text}.`) : null),

@@ -1,6 +1,7 @@
 // What is chosen from and how a condition is said: properties, operators, values, and whether a condition is finished.
 
 import { listed, number } from "./dom.js";
+import { given, period, values } from "./typed.js";
 
 const YES_NO = [
   [true, "yes"],
@@ -119,21 +120,6 @@ function offered(kind, rows) {
   });
 }
 
-export const given = (value) => value !== undefined && value !== null && value !== "";
-
-export function values(value) {
-  if (Array.isArray(value)) return value;
-  return given(value) ? [value] : [];
-}
-
-export function period(value) {
-  if (typeof value === "number" || (typeof value === "string" && value.trim() !== ""))
-    return { amount: value, unit: "days" };
-  if (value && typeof value === "object" && given(value.amount))
-    return { amount: value.amount, unit: value.unit ?? "days" };
-  return null;
-}
-
 export const HEADINGS = { all: "all of", any: "any of", none: "none of", "not all": "not all of" };
 
 export function sort(group) {
@@ -144,11 +130,3 @@ export function sort(group) {
 
 export const heading = (group) => (group.joiner === "not" ? "not" : HEADINGS[sort(group)]);
 export const joiner = (group) => ({ all: "and", any: "or", none: "nor", "not all": "and", not: "" })[sort(group)];
-
-export function readNumber(text) {
-  const plain = text.trim();
-  const grouping = /^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$/.test(plain);
-  if (!grouping && !/^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$/.test(plain)) return null;
-  const value = Number(plain.replaceAll(",", ""));
-  return Number.isFinite(value) ? value : null;
-}
