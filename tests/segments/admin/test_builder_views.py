@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -239,6 +240,11 @@ def test_every_operator_has_words_for_every_type_that_takes_it(ana, people):
         assert all(row["takes"] == OPERATORS[row["operator"]].takes.name.lower() for row in rows)
     plan = next(each for each in offered["properties"] if each["reference"] == "customProperties.plan")
     assert (plan["known"], plan["people"], plan["kind"]) == (9, 10, "text")
+
+
+def test_the_scripts_are_tested_with_the_operators_that_there_are(ana, people):
+    written = Path("tests/js/operators.json").read_text()
+    assert json.loads(written) == live(ana, people, "choose").json()["operators"]
 
 
 # --- who may ask ---------------------------------------------------------------------------------------------------
