@@ -11,7 +11,7 @@ from pyroaring import BitMap64
 
 from contacts import properties
 from contacts.importing import uploads
-from contacts.importing.importjobs import Options
+from contacts.importing.import_jobs import Options
 from contacts.models import ImportJob
 from contacts.values import Kind
 from segments.engine import audience

@@ -9,10 +9,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from segments.dialects.draft import Draft
-from segments.engine import audience
 from segments.models import Segment
 from segments.saving import drafts
-from tests.people import add, declare
 from tests.browser.screen import OLD, PRO, WANTED, edit, expected, make, opens_and_is_saved_back_equal, pytestmark  # noqa: F401
 from workspaces.models import Member, Role
 

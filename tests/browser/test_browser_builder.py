@@ -9,22 +9,6 @@ from selenium.webdriver.support.ui import Select
 
 from segments.models import Segment
 from segments.saving import deleted_properties
-from tests.people import declare
-from tests.browser.test_browser import (  # noqa: F401
-    OLD,
-    PRO,
-    Screen,
-    ana,
-    axe,
-    builder,
-    chromium,
-    edit,
-    expected,
-    make,
-    opens_and_is_saved_back_equal,
-    people,
-    pytestmark,
-)
 from tests.browser.screen import OLD, PRO, edit, expected, make, opens_and_is_saved_back_equal, pytestmark  # noqa: F401
 from tests.people import declare
 

@@ -8,7 +8,6 @@ from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.models import Segment
 from segments.saving import drafts
-from tests.browser.test_browser import OLD, PRO, ana, axe, chromium, make, people, pytestmark  # noqa: F401
 from tests.browser.screen import LONG, PRO, make, pytestmark  # noqa: F401
 from tests.people import add
 

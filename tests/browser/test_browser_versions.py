@@ -14,7 +14,6 @@ from segments.rules import tree
 from segments.saving import drafts, pins
 from segments.saving.pins import Wish
 from segments.saving.versions import By as Saver
-from tests.browser.test_browser import OLD, PRO, WANTED, ana, axe, chromium, edit, make, people, pytestmark  # noqa: F401
 from tests.browser.screen import OLD, PRO, WANTED, edit, make, pytestmark  # noqa: F401
 
 SIZES = [(1440, False), (1440, True), (390, False), (390, True), (320, False)]

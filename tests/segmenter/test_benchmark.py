@@ -13,6 +13,8 @@ import psycopg
 import pytest
 
 from segmenter.benchmark import imports
+from segmenter.benchmark.against import compare, figures, goals
+from segmenter.benchmark.measure import Spread
 from segmenter.embedded import server
 from tests import ROOT
 

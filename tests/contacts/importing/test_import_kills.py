@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 SEND = """
 import sys
-from contacts.importing import importjobs, tasks, uploads
+from contacts.importing import import_jobs, tasks, uploads
 from contacts.models import ImportState
 from workspaces.models import Workspace
 from dataclasses import asdict
@@ -30,9 +30,9 @@ with open({path!r}, "rb") as file:
     while block := file.read(65536):
         upload.take(block)
 upload.finish()
-job.options = asdict(importjobs.Options(key="id"))
+job.options = asdict(import_jobs.Options(key="id"))
 with transaction.atomic():
-    importjobs.settle(job, ImportState.WAITING)
+    import_jobs.settle(job, ImportState.WAITING)
     tasks.enqueue(job)
 print(job.pk)
 """
