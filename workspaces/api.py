@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from workspaces.identifiers import id_of
 from workspaces.key_authentication import Program
 from workspaces.models import Workspace
-from workspaces.person_authentication import Person
+from workspaces.person_authentication import AuthenticatedPerson
 
 
 def caller_workspace(request: Request) -> Workspace:
@@ -21,7 +21,7 @@ def workspace_of(request: Request, workspace_id: str) -> Workspace:
 
     For a person with their `role` in it. Raises NotFound.
     """
-    if isinstance(request.user, Person):
+    if isinstance(request.user, AuthenticatedPerson):
         return request.user.workspace(workspace_id)
     workspace = caller_workspace(request)
     if workspace.pk != workspace_id:
@@ -31,7 +31,7 @@ def workspace_of(request: Request, workspace_id: str) -> Workspace:
 
 def author_of(request: Request) -> User | None:
     """The person who calls, if it is one."""
-    return request.user.user if isinstance(request.user, Person) else None
+    return request.user.user if isinstance(request.user, AuthenticatedPerson) else None
 
 
 def user_id(pk: int | None) -> str:

@@ -55,7 +55,7 @@ class BadAuthorization(APIException):
 
 
 @dataclass(frozen=True)
-class Person:
+class AuthenticatedPerson:
     """Who calls: a person, who may belong to several workspaces."""
 
     user: User
@@ -85,7 +85,7 @@ class Person:
 
 class IsPerson(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return isinstance(request.user, Person)
+        return isinstance(request.user, AuthenticatedPerson)
 
 
 class _Verified:
@@ -151,7 +151,7 @@ def verify(email: str, password: str, request: Request) -> User:
 
 
 class BasicAuthentication(BaseAuthentication):
-    def authenticate(self, request: Request) -> tuple[Person, None] | None:
+    def authenticate(self, request: Request) -> tuple[AuthenticatedPerson, None] | None:
         words = request.headers.get("authorization", "").split()
         if not words or (len(words) == 2 and words[0].lower() != "basic"):
             return None
@@ -162,7 +162,7 @@ class BasicAuthentication(BaseAuthentication):
         if len(words) != 2 or not colon:
             raise BadAuthorization
         try:
-            return Person(verify(email, password, request)), None
+            return AuthenticatedPerson(verify(email, password, request)), None
         except WrongLogin:
             raise AuthenticationFailed("Unauthorized") from None
 
@@ -179,12 +179,12 @@ class _Token(AccessToken):
 
 
 class TokenAuthentication(JWTAuthentication):
-    def authenticate(self, request: Request) -> tuple[Person, Token] | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> tuple[AuthenticatedPerson, Token] | None:  # type: ignore[override]
         try:
             found = super().authenticate(request)
         except InvalidToken:
             raise AuthenticationFailed("Unauthorized") from None
-        return None if found is None else (Person(cast(User, found[0])), found[1])
+        return None if found is None else (AuthenticatedPerson(cast(User, found[0])), found[1])
 
     def get_validated_token(self, raw_token: bytes) -> Token:
         for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):

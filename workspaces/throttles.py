@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from workspaces.key_authentication import Program
-from workspaces.person_authentication import Person
+from workspaces.person_authentication import AuthenticatedPerson
 from workspaces.tallies import limiter
 
 if TYPE_CHECKING:  # REST framework imports this module while it builds its views
@@ -35,6 +35,6 @@ def _name(caller: object) -> str:
     match caller:
         case Program():
             return f"key:{caller.key.pk}"
-        case Person():
+        case AuthenticatedPerson():
             return f"person:{caller.user.pk}"
     return ""

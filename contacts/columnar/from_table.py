@@ -17,7 +17,7 @@ from workspaces.models import Workspace
 
 
 @dataclass(frozen=True)
-class Person:
+class OneContact:
     """`texts`: what is stored, by reference, as PostgreSQL's ->> writes it."""
 
     reading: Reading  # of this person alone; of nobody while they are in the trash
@@ -48,12 +48,12 @@ _ONE = sql.SQL("id = %(contact)s AND lifecycle <> 'trashed'")
 _TRASH = sql.SQL("lifecycle = 'trashed'")
 
 
-def read(workspace: Workspace, contact_id: int, references: Collection[str]) -> Person:
+def read(workspace: Workspace, contact_id: int, references: Collection[str]) -> OneContact:
     """With the columns of these properties; references that name none are left out. Raises Contact.DoesNotExist."""
     reading, rows, exists = _look(workspace, references, _ONE, contact_id)
     if not exists:
         raise Contact.DoesNotExist
-    return Person(reading, {name: held[0] for name, held in rows.texts.items() if held})
+    return OneContact(reading, {name: held[0] for name, held in rows.texts.items() if held})
 
 
 def read_trash(workspace: Workspace, references: Collection[str]) -> Reading:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import tzinfo
 
 from contacts.columnar import from_table
-from contacts.columnar.from_table import Person
+from contacts.columnar.from_table import OneContact
 from contacts.columnar.snapshot import Reading
 from contacts.schema import PropertyType
 from contacts.values import milliseconds, moment_of
@@ -31,7 +31,7 @@ def explain(workspace: Workspace, wanted: RuleWithPins, contact_id: int) -> Expl
 
     Raises Contact.DoesNotExist, and Invalid if the rule does not fit the workspace.
     """
-    people: list[Person] = []
+    people: list[OneContact] = []
 
     def read(workspace: Workspace, named: Collection[str]) -> Reading:
         people.append(from_table.read(workspace, contact_id, named))
@@ -74,7 +74,7 @@ def _pinned(pin: Pin, now: int) -> Pinned:
 
 
 def _explained(
-    rules: Sequence[RuleWithPins], met: Sequence[Mapping[str, bool]], someone: Person, pins: Mapping[str, Pinned]
+    rules: Sequence[RuleWithPins], met: Sequence[Mapping[str, bool]], someone: OneContact, pins: Mapping[str, Pinned]
 ) -> Explanation:
     """Of the last rule; those that it needs stand in front of it. `met`: of each rule its nodes, by their places."""
     schema = someone.reading.schema

@@ -12,7 +12,7 @@ from segments.dialects import tiledesk
 from workspaces.api import user_id
 from workspaces.identifiers import id_of, is_id
 from workspaces.models import Member, Role, Workspace
-from workspaces.person_authentication import Person
+from workspaces.person_authentication import AuthenticatedPerson
 
 
 class ProjectViewSet(ViewSet):
@@ -20,10 +20,10 @@ class ProjectViewSet(ViewSet):
 
     def list(self, request: Request) -> Response:
         """All memberships, in whatever role."""
-        return Response([_membership(member) for member in cast(Person, request.user).memberships()])
+        return Response([_membership(member) for member in cast(AuthenticatedPerson, request.user).memberships()])
 
     def retrieve(self, request: Request, workspace_id: str) -> Response:
-        members = cast(Person, request.user).memberships(workspace=workspace_id)
+        members = cast(AuthenticatedPerson, request.user).memberships(workspace=workspace_id)
         member = next(members, None) if is_id(workspace_id) else None
         if member is None:
             raise NotFound

@@ -20,7 +20,7 @@ from segments import messages
 from segments.answers import explanations, preview
 from segments.api import paging
 from segments.dialects import swipeone, tiledesk
-from segments.dialects.dialect import Dialect, ListingDialect, Person, Shown
+from segments.dialects.dialect import Dialect, ListingDialect, SavedPerson, Shown
 from segments.dialects.draft import Draft
 from segments.engine import audience
 from segments.engine.audience import Overlap
@@ -106,12 +106,12 @@ class SegmentViewSet(ViewSet):
         schema: Schema,
         status: int = 200,
         draft: Draft | None = None,
-        people: Sequence[Person] = (),
+        people: Sequence[SavedPerson] = (),
     ) -> Response:
         written = self.written(segment, schema, people)
         return Response(self.dialect.write_one(written, _warnings(draft) if draft else ()), status)
 
-    def written(self, segment: Segment, schema: Schema, people: Sequence[Person] = ()) -> dict[str, Any]:
+    def written(self, segment: Segment, schema: Schema, people: Sequence[SavedPerson] = ()) -> dict[str, Any]:
         return self.dialect.write_segment(
             Shown(
                 segment.pk,

@@ -11,7 +11,7 @@ from segments.dialects.draft import Draft
 from segments.rules.tree import Rule
 from workspaces.problems import Problem
 
-Person = tuple[str, str, str]  # id, external id, e-mail address
+SavedPerson = tuple[str, str, str]  # id, external id, e-mail address
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Shown:
     created: datetime
     updated: datetime
     deleted: bool = False
-    people: Sequence[Person] = ()  # those who were sent with it
+    people: Sequence[SavedPerson] = ()  # those who were sent with it
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from contacts.values import Kind, Refused, clean
 from contacts.writing import bulk, keys, upserts
 from contacts.writing.upserts import ContactChange
 from segments import references, usage
-from segments.dialects.dialect import Person
+from segments.dialects.dialect import SavedPerson
 from segments.dialects.draft import Draft
 from segments.models import Segment
 from segments.references import RuleWithPins
@@ -48,7 +48,7 @@ def new(workspace: Workspace, by: By, *, unique_name: bool) -> Segment:
     return Segment(workspace=workspace, created_by=by.author, name_is_unique=unique_name)
 
 
-def save(segment: Segment, draft: Draft, by: By) -> list[Person]:
+def save(segment: Segment, draft: Draft, by: By) -> list[SavedPerson]:
     """Make a segment what a draft says; who the persons that were sent with it turned out to be. Raises Invalid."""
     if draft.persons is None:
         _write(segment, draft, by)

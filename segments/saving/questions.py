@@ -23,7 +23,7 @@ SAMPLE = 10  # people
 
 
 @dataclass(frozen=True)
-class Person:
+class SampledPerson:
     name: str
     page: str
 
@@ -33,7 +33,7 @@ class Some:
     """A few of the people whom a save adds or removes."""
 
     title: str
-    people: tuple[Person, ...]
+    people: tuple[SampledPerson, ...]
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ def _some(number: int, done: str) -> str:
     return f"The {'person' if number == 1 else f'{spelled(number)} people'} {done}"
 
 
-def _person(contact: Contact) -> Person:
-    return Person(str(contact), reverse("admin:contacts_contact_change", args=[contact.pk]))
+def _person(contact: Contact) -> SampledPerson:
+    return SampledPerson(str(contact), reverse("admin:contacts_contact_change", args=[contact.pk]))
 
 
 def about_another(mine: Segment, saved: Segment, whose: str = "Yours") -> Question:
