@@ -15,6 +15,11 @@ from workspaces.tallies import limiter
 DEMO = "6660175570fbd8a9c22bedfb"  # the workspace of the documented examples
 
 
+def pytest_collection_modifyitems(items):
+    """The long ones first: none shall begin when the other processes have nothing left to do."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 KEPT = {"django_content_type", "auth_permission"}  # what migrations make for the models, and no test changes
 LARGE = 50_000_000  # bytes of a table, from where TRUNCATE is the faster
 
