@@ -11,8 +11,27 @@ from selenium.webdriver.support.ui import Select
 from segments.dialects.draft import Draft
 from segments.models import Segment
 from segments.saving import drafts
-from tests.browser.screen import OLD, PRO, WANTED, edit, expected, make, opens_and_is_saved_back_equal, pytestmark  # noqa: F401
+from tests.browser.screen import (  # noqa: F401
+    OLD,
+    PASSWORD,
+    PRO,
+    WANTED,
+    edit,
+    expected,
+    make,
+    opens_and_is_saved_back_equal,
+    pytestmark,
+)
 from workspaces.models import Member, Role
+
+
+def test_ana_signs_in_by_the_form(ana, people):
+    ana.forget()
+    ana.open("/admin/").css("#id_username").send_keys("ana")
+    ana.css("#id_password").send_keys(PASSWORD, Keys.ENTER)
+    ana.sees(people.name)
+    assert "/login/" not in ana.driver.current_url
+
 
 # --- building ------------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ def demo_shop(chromium, live_server):
     workspace = demo.make_workspace()
     user = User.objects.create_user("ana", password=PASSWORD, is_staff=True)
     Member.objects.create(workspace=workspace, user=user, role=Role.ADMIN)
-    return workspace, Screen(chromium, live_server.url).sign_in("ana")
+    return workspace, Screen(chromium, live_server.url).sign_in(user)
 
 
 def dashboard(workspace, screen):
