@@ -97,7 +97,7 @@ def test_a_segments_page_says_where_it_is_used_and_how_a_program_gets_its_people
 
 
 def test_people_are_paged_both_ways_and_nobody_comes_twice(ana, people, segment, monkeypatch):
-    monkeypatch.setattr("segments.admin.segments.PAGE", 4)
+    monkeypatch.setattr("segments.admin.segment_people.PAGE", 4)
     address = reverse("admin:segments_segment_people", args=[segment.pk])
 
     def names(response):
